@@ -34,8 +34,8 @@ enum ag_limit {
 _Noreturn void ag_assert_failed(const char *condition, const char *file, int line);
 
 #define AG_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-/* Runs `cleanup(&variable)` when the variable leaves its scope. */
-#define AG_SCOPED(cleanup) __attribute__((cleanup(cleanup)))
+/* Runs `function(&variable)` when the variable leaves its scope. */
+#define AG_SCOPED(function) __attribute__((__cleanup__(function)))
 
 /* ---- secrets ------------------------------------------------------------------------------- */
 
@@ -66,7 +66,8 @@ void ag_alloc_fail_nth(uint64_t nth);
 void *ag_secret_alloc(size_t size);
 void ag_secret_free(void *memory, size_t size);
 
-/* A region that is reset, not freed. Blocks never move. Not thread-safe. */
+/* A region that is reset, not freed. Blocks never move, memory is aligned to 16 bytes and zeroed.
+ * NO_MEMORY when the limit is reached. Not thread-safe. */
 struct ag_arena {
     struct ag_arena_block *first;
     struct ag_arena_block *current;
@@ -82,7 +83,7 @@ AG_MUST_CHECK enum ag_err ag_arena_copy(struct ag_arena *arena, struct ag_bytes 
 void ag_arena_reset(struct ag_arena *arena); /* keeps its blocks */
 void ag_arena_close(struct ag_arena *arena);
 
-/* A growing byte string with a limit. */
+/* A growing byte string with a limit; WIRE_SPACE when it is reached. Not thread-safe. */
 struct ag_vec {
     uint8_t *data;
     size_t size;
@@ -123,8 +124,9 @@ AG_MUST_CHECK enum ag_err ag_text_parse(struct ag_bytes text, ag_text_row *row, 
 
 /* ---- JSON: a door over the library, with our limits ---------------------------------------- */
 
-/* A parsed document or one under construction. Not thread-safe. Duplicate keys, depth over
- * JSON_DEPTH, size over JSON_BYTES and trailing bytes are refused. */
+/* A parsed document. Not thread-safe. Duplicate keys, depth over JSON_DEPTH, size over JSON_BYTES,
+ * more than JSON_VALUES values or JSON_MEMBERS members of one object, numbers that are not 64-bit
+ * integers, NUL characters, lone surrogates and trailing bytes are refused with JSON. */
 struct ag_json;       /* the document: owns everything */
 struct ag_json_value; /* borrowed from a document */
 
@@ -136,7 +138,8 @@ const struct ag_json_value *ag_json_root(const struct ag_json *json);
 enum ag_json_type {
     AG_JSON_NULL,
     AG_JSON_BOOL,
-    AG_JSON_NUMBER, /* an integer that fits int64_t or uint64_t; others are refused at parse */
+    AG_JSON_NUMBER, /* an integer that fits int64_t; others are refused at parse: larger ones are
+                     * sent as text */
     AG_JSON_STRING,
     AG_JSON_ARRAY,
     AG_JSON_OBJECT,
@@ -152,6 +155,7 @@ const struct ag_json_value *ag_json_member(const struct ag_json_value *object, s
 /* The text of a string (UTF-8, may hold no NUL), or NULL when it is not one. */
 const char *ag_json_string(const struct ag_json_value *value, size_t *out_length);
 AG_MUST_CHECK enum ag_err ag_json_u64(const struct ag_json_value *value, uint64_t *out);
+AG_MUST_CHECK enum ag_err ag_json_i64(const struct ag_json_value *value, int64_t *out);
 bool ag_json_bool(const struct ag_json_value *value, bool fallback);
 /* The exact bytes of the value of a top-level member, as signed by vendors: white space kept. */
 AG_MUST_CHECK enum ag_err ag_json_raw_member(struct ag_bytes text, const char *key,
@@ -163,8 +167,9 @@ struct ag_json_out {
     enum ag_err err;   /* the first failure; later calls do nothing */
     unsigned depth;
     uint64_t has_items; /* one bit per level */
+    uint64_t is_object; /* one bit per level */
     bool is_pretty;
-    bool has_key;
+    bool has_root;
 };
 void ag_json_begin(struct ag_json_out *out, struct ag_vec *vec, bool is_pretty);
 void ag_json_object(struct ag_json_out *out, const char *key); /* key NULL inside arrays */
@@ -202,7 +207,8 @@ struct ag_host_test {
     struct ag_host host;
     uint64_t now_ms;
     uint64_t state;
-    uint64_t fail_draw; /* the n-th draw from now fails; 0: none */
+    uint64_t fail_draw;  /* the n-th draw from now fails; 0: none */
+    uint64_t draw_count; /* draws so far, so that a test can fail each of them once */
 };
 void ag_host_test_init(struct ag_host_test *test, uint64_t seed, uint64_t now_ms);
 
@@ -253,7 +259,8 @@ enum ag_metric {
 void ag_metric_add(enum ag_metric metric, uint64_t amount);  /* counters */
 void ag_metric_set(enum ag_metric metric, uint64_t value);   /* gauges */
 void ag_metric_observe_us(enum ag_metric metric, uint64_t value_us); /* summaries: sum and count */
-uint64_t ag_metric_get(enum ag_metric metric);
+uint64_t ag_metric_get(enum ag_metric metric);       /* of a summary: the sum */
+uint64_t ag_metric_get_count(enum ag_metric metric); /* of a summary: observations */
 AG_MUST_CHECK enum ag_err ag_metrics_print(struct ag_vec *out); /* Prometheus text format */
 
 /* ---- threads ------------------------------------------------------------------------------- */
@@ -289,6 +296,7 @@ void ag_lru_close(struct ag_lru *lru);
 void *ag_lru_find(struct ag_lru *lru, const struct ag_id *key);   /* NULL if absent; touches */
 void *ag_lru_insert(struct ag_lru *lru, const struct ag_id *key); /* zeroed if new; evicts oldest */
 void ag_lru_remove(struct ag_lru *lru, const struct ag_id *key);
+size_t ag_lru_count(const struct ag_lru *lru);
 
 /* ---- failpoints ---------------------------------------------------------------------------- */
 
