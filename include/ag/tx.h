@@ -45,7 +45,7 @@ AG_MUST_CHECK enum ag_err ag_bundle_decode(struct ag_bytes in, struct ag_bundle 
 AG_MUST_CHECK enum ag_err ag_bundle_digest(struct ag_bytes encoding, struct ag_hash *out);
 /* The key of one suite, or NULL. */
 const struct ag_bundle_kem *ag_bundle_find_kem(const struct ag_bundle *bundle, uint16_t kem);
-/* HPKE info: label | version | chain id | key epoch | bundle digest. */
+/* HPKE info: "aegis/v1/envelope" 00 | version u16 | chain id u64 | key epoch u64 | bundle digest. */
 #define AG_HPKE_INFO_SIZE 84u
 void ag_hpke_info_bytes(uint64_t chain_id, uint64_t key_epoch, const struct ag_hash *bundle_digest,
                         uint8_t out[AG_HPKE_INFO_SIZE]);
@@ -113,7 +113,7 @@ AG_MUST_CHECK enum ag_err ag_head_id(struct ag_bytes encoding, struct ag_id *out
 enum ag_authorisation {
     AG_AUTH_PAYLOAD = 0,   /* the payload authorises itself: a signed Ethereum transaction */
     AG_AUTH_SECP256K1 = 1, /* 65 bytes over ag_hash(AUTHORISE, head id fields | payload) */
-    AG_AUTH_MLDSA87 = 2,   /* public key and signature */
+    AG_AUTH_MLDSA87 = 2,   /* public key and signature, 2592 and 4627 bytes in a row */
 };
 struct ag_body {
     uint8_t salt[32]; /* random: body_id tells nothing of a guessable payload */
@@ -144,9 +144,12 @@ struct ag_envelope {
 };
 AG_MUST_CHECK enum ag_err ag_envelope_decode(struct ag_bytes in, struct ag_envelope *out,
                                              struct ag_fault *fault);
+/* From the fields above; `clear` and `whole` are not looked at. */
+AG_MUST_CHECK enum ag_err ag_envelope_encode(const struct ag_envelope *envelope,
+                                             struct ag_vec *out);
 /* ag_hash_id(ENVELOPE, whole). */
 AG_MUST_CHECK enum ag_err ag_envelope_id(const struct ag_envelope *envelope, struct ag_id *out);
-/* Leading zero bits of SHA-256(label STAMP | envelope id | stamp). */
+/* Leading zero bits of SHA-256("aegis/v1/stamp" | envelope id | stamp u64). */
 AG_MUST_CHECK enum ag_err ag_stamp_bits(const struct ag_id *envelope_id, uint64_t stamp,
                                         unsigned *out_bits);
 
