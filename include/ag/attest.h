@@ -91,6 +91,23 @@ struct ag_td_claims {
     uint8_t report_data[64];
 };
 
+/* What an SGX quote says of the enclave instead. */
+struct ag_sgx_claims {
+    uint8_t cpu_svn[16];
+    uint8_t misc_select[4];
+    uint8_t attributes[16];
+    uint8_t mr_enclave[32];
+    uint8_t mr_signer[32];
+    uint16_t isv_prod_id;
+    uint16_t isv_svn;
+    uint8_t report_data[64];
+};
+
+enum ag_attest_body { AG_ATTEST_BODY_SGX = 1, AG_ATTEST_BODY_TD10 = 2, AG_ATTEST_BODY_TD15 = 3 };
+
+#define AG_ADVISORY_SIZE 32u
+#define AG_VERDICT_ADVISORIES_MAX 64u
+
 struct ag_verdict {
     bool is_accepted;               /* evidence genuine, fresh, bound, and allowed by the policy */
     uint8_t tee_kind;               /* enum ag_tee_kind */
@@ -101,12 +118,27 @@ struct ag_verdict {
     bool is_parsed;
     bool is_debug;
     bool has_trailing_bytes; /* transport padding behind the quote */
+    bool is_sept_ve_disable_clear;
+    bool is_migratable;
+    bool has_service_td; /* MRSERVICETD is not zero */
+    /* Every ECDSA signature (r, s) has a twin (r, n - s) that anyone can make: the bytes of a quote
+     * identify nothing. This says in which of the two forms it came; evidence_id is what both share. */
+    bool is_high_s;
+    uint8_t evidence_id[32]; /* SHA-256 over signed bytes and attestation key; valid if `is_parsed` */
+    uint16_t quote_version;
+    uint8_t body; /* enum ag_attest_body: which of the next two holds; valid if `is_parsed` */
     struct ag_td_claims td;
+    struct ag_sgx_claims sgx;
     uint8_t fmspc[6];
+    uint8_t pce_id[2];
     uint8_t ppid[16];
     uint8_t root_fingerprint[32]; /* SHA-256 of the root certificate that anchored it */
-    uint64_t collateral_expires_ms;
-    uint32_t tcb_evaluation_number;
+    uint64_t collateral_issued_ms;  /* the oldest of TCB info, QE identity and PCK CRL */
+    uint64_t collateral_expires_ms; /* the first of all parts to end */
+    uint32_t tcb_evaluation_number; /* the lower of TCB info and QE identity */
+    uint64_t tcb_date_ms;           /* of the platform level that matched; 0: none */
+    size_t advisory_count;          /* union over platform, module and QE level */
+    char advisories[AG_VERDICT_ADVISORIES_MAX][AG_ADVISORY_SIZE];
     unsigned policy_line; /* the line of the policy that decided, 0 when evidence itself failed */
     size_t claim_count;
     struct ag_claim claims[AG_VERDICT_CLAIMS_MAX];
@@ -128,6 +160,21 @@ AG_MUST_CHECK enum ag_err ag_attest_verify(const struct ag_evidence *evidence,
                                            const struct ag_policy *policy,
                                            struct ag_bytes report_data, uint64_t now_ms,
                                            struct ag_verdict *out);
+
+/* Collateral that was parsed and whose signatures were checked, kept for the next piece of evidence:
+ * a bounded store, addressed by content, never by evidence. What depends on the instant is judged
+ * anew every time, so that a verdict is the same with and without it. Free-threaded. */
+struct ag_attest_cache;
+/* `capacity` sets of collateral, at most ATTEST_CACHE; the least recently used goes first. */
+AG_MUST_CHECK enum ag_err ag_attest_cache_open(size_t capacity, struct ag_attest_cache **out);
+void ag_attest_cache_close(struct ag_attest_cache *cache); /* NULL is fine */
+/* As ag_attest_verify; `cache` may be NULL. */
+AG_MUST_CHECK enum ag_err ag_attest_verify_cached(struct ag_attest_cache *cache,
+                                                  const struct ag_evidence *evidence,
+                                                  const struct ag_collateral *collateral,
+                                                  const struct ag_policy *policy,
+                                                  struct ag_bytes report_data, uint64_t now_ms,
+                                                  struct ag_verdict *out);
 
 /* The verdict as JSON text, or as lines for people. */
 struct ag_json_out;
