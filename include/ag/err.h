@@ -76,6 +76,8 @@ enum ag_err_class {
     X(0x0507, SEAL_SWAPPED, CORRUPT, "sealed bytes stand under another name")                      \
     X(0x0508, SEAL_ROLLBACK, CORRUPT, "older than the freshness counter allows")                   \
     X(0x0509, SEAL_FORMAT, CORRUPT, "not a sealed blob of a known version")                        \
+    X(0x0511, KEYRING_EPOCHS, LIMIT, "as many key epochs are honoured as may be; retire one first") \
+    X(0x0512, KEYRING_CHAIN, DENIED, "the stored keys are for another chain")                      \
     X(0x0601, TEE, HOST, "the trusted hardware failed or is absent")                               \
     X(0x0602, TEE_SIMULATED, DENIED, "insecure-sim is not allowed here")                           \
     X(0x0603, TEE_COUNTER, CORRUPT, "the monotonic counter does not fit the store")                \

@@ -54,6 +54,7 @@ const char *ag_crypto_version(void);
     X(EVIDENCE_NONCE, "aegis/v1/evidence/nonce")                                                   \
     X(SEAL_ROOT, "aegis/v1/seal/root")                                                             \
     X(SEAL_BLOB, "aegis/v1/seal/blob")                                                             \
+    X(SEAL_NAME, "aegis/v1/seal/name")                                                             \
     X(REPLAY, "aegis/v1/replay")                                                                   \
     X(MEASURE, "aegis/v1/sim/measurement")                                                         \
     X(SIM, "aegis/v1/sim")                                                                         \
