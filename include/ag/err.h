@@ -76,7 +76,7 @@ enum ag_err_class {
     X(0x0507, SEAL_SWAPPED, CORRUPT, "sealed bytes stand under another name")                      \
     X(0x0508, SEAL_ROLLBACK, CORRUPT, "older than the freshness counter allows")                   \
     X(0x0509, SEAL_FORMAT, CORRUPT, "not a sealed blob of a known version")                        \
-    X(0x0511, KEYRING_EPOCHS, LIMIT, "as many key epochs are honoured as may be; retire one first") \
+    X(0x0511, KEYRING_EPOCHS, LIMIT, "too many key epochs are honoured; retire one first")         \
     X(0x0512, KEYRING_CHAIN, DENIED, "the stored keys are for another chain")                      \
     X(0x0601, TEE, HOST, "the trusted hardware failed or is absent")                               \
     X(0x0602, TEE_SIMULATED, DENIED, "insecure-sim is not allowed here")                           \
@@ -97,6 +97,7 @@ enum ag_err_class {
     X(0x070e, ENVELOPE_FEE, INPUT, "the head promises a fee that the payload does not pay")        \
     X(0x070f, ENVELOPE_NONCE, INPUT, "an earlier nonce of this sender is missing")                 \
     X(0x0710, POLICY_ASSET, DENIED, "an asset's policy does not allow this")                       \
+    X(0x0711, ASSET_FULL, LIMIT, "no room for another asset")                                      \
     X(0x0801, BATCH_NUMBER, INPUT, "no such batch")                                                \
     X(0x0802, BATCH_INVALID, CORRUPT, "the batch fails its own verification")                      \
     X(0x0803, ORDER_MODE, INPUT, "unknown ordering mode")                                          \
