@@ -156,8 +156,7 @@ void *ag_secret_alloc(size_t size)
     if (!plan_secret(size, &layout) || !reserve(size)) {
         return NULL;
     }
-    uint8_t *base =
-        mmap(NULL, layout.total_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *base = mmap(NULL, layout.total_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) {
         release(size);
         return NULL;
@@ -166,8 +165,7 @@ void *ag_secret_alloc(size_t size)
     /* A secret that may reach the swap or a core file is no secret: without the lock there is none.
      */
     if (mprotect(body, layout.body_size, PROT_READ | PROT_WRITE) != 0 ||
-        mlock(body, layout.body_size) != 0 ||
-        madvise(body, layout.body_size, MADV_DONTDUMP) != 0) {
+        mlock(body, layout.body_size) != 0 || madvise(body, layout.body_size, MADV_DONTDUMP) != 0) {
         munmap(base, layout.total_size);
         release(size);
         return NULL;

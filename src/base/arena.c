@@ -3,28 +3,23 @@
 
 #include <string.h>
 
+#include "base/sanitizer_i.h"
+
 /* Under the address sanitizer, bytes that were not handed out cannot be touched, so that reading
  * past a copied field is seen although the block goes on. */
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_POISONS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_POISONS 1
-#endif
-#endif
-#ifdef ARENA_POISONS
+#ifdef AG_HAS_ASAN
 #include <sanitizer/asan_interface.h>
-#define POISON(memory, size) __asan_poison_memory_region((memory), (size))
+#define POISON(memory, size)   __asan_poison_memory_region((memory), (size))
 #define UNPOISON(memory, size) __asan_unpoison_memory_region((memory), (size))
 #else
-#define POISON(memory, size) ((void)(memory), (void)(size))
+#define POISON(memory, size)   ((void)(memory), (void)(size))
 #define UNPOISON(memory, size) ((void)(memory), (void)(size))
 #endif
 
 /* The first block is small, because most arenas serve one request; later ones double. */
 #define BLOCK_SIZE_MIN 4096u
 #define BLOCK_SIZE_MAX 1048576u
-#define ARENA_ALIGN 16u
+#define ARENA_ALIGN    16u
 
 struct ag_arena_block {
     struct ag_arena_block *next;

@@ -71,8 +71,8 @@ void ag_secret_free(void *memory, size_t size);
 struct ag_arena {
     struct ag_arena_block *first;
     struct ag_arena_block *current;
-    size_t used;  /* bytes handed out */
-    size_t limit; /* bytes it may hand out */
+    size_t used;    /* bytes handed out */
+    size_t limit;   /* bytes it may hand out */
     bool is_secret; /* wiped on reset and close */
 };
 void ag_arena_init(struct ag_arena *arena, size_t limit);
@@ -164,7 +164,7 @@ AG_MUST_CHECK enum ag_err ag_json_raw_member(struct ag_bytes text, const char *k
 /* Writing: text is produced in order into a vec; the writer keeps commas and nesting right. */
 struct ag_json_out {
     struct ag_vec *vec;
-    enum ag_err err;   /* the first failure; later calls do nothing */
+    enum ag_err err; /* the first failure; later calls do nothing */
     unsigned depth;
     uint64_t has_items; /* one bit per level */
     uint64_t is_object; /* one bit per level */
@@ -220,15 +220,27 @@ AG_MUST_CHECK enum ag_err ag_file_write(const char *path, struct ag_bytes bytes,
 
 /* ---- log ----------------------------------------------------------------------------------- */
 
-enum ag_log_level { AG_LOG_DEBUG, AG_LOG_INFO, AG_LOG_WARN, AG_LOG_ERROR };
+enum ag_log_level {
+    AG_LOG_DEBUG,
+    AG_LOG_INFO,
+    AG_LOG_WARN,
+    AG_LOG_ERROR
+};
 
 struct ag_kv {
     const char *key;
-    enum { AG_KV_END, AG_KV_U64, AG_KV_I64, AG_KV_TEXT, AG_KV_HASH, AG_KV_ERR } type;
+    enum {
+        AG_KV_END,
+        AG_KV_U64,
+        AG_KV_I64,
+        AG_KV_TEXT,
+        AG_KV_HASH,
+        AG_KV_ERR
+    } type;
     union {
         uint64_t u64;
         int64_t i64;
-        const char *text; /* static or caller's; printable characters only are written */
+        const char *text;     /* static or caller's; printable characters only are written */
         struct ag_bytes hash; /* at most 48 bytes, a public digest */
         enum ag_err err;
     } value;
@@ -242,8 +254,9 @@ struct ag_kv ag_kv_err(const char *key, enum ag_err value);
 
 /* One line to stderr: time, level, event, fields; JSON when configured. Any thread. */
 #define ag_log(level, event, ...)                                                                  \
-    ag_log_write((level), (event),                                                                 \
-                 (const struct ag_kv[]){__VA_ARGS__ __VA_OPT__(, )(struct ag_kv){.type = AG_KV_END}})
+    ag_log_write(                                                                                  \
+        (level), (event),                                                                          \
+        (const struct ag_kv[]){__VA_ARGS__ __VA_OPT__(, )(struct ag_kv){.type = AG_KV_END}})
 void ag_log_write(enum ag_log_level level, const char *event, const struct ag_kv *fields);
 void ag_log_configure(enum ag_log_level least, bool is_json);
 
@@ -256,11 +269,11 @@ enum ag_metric {
 #undef X
     AG_METRIC_COUNT
 };
-void ag_metric_add(enum ag_metric metric, uint64_t amount);  /* counters */
-void ag_metric_set(enum ag_metric metric, uint64_t value);   /* gauges */
+void ag_metric_add(enum ag_metric metric, uint64_t amount);          /* counters */
+void ag_metric_set(enum ag_metric metric, uint64_t value);           /* gauges */
 void ag_metric_observe_us(enum ag_metric metric, uint64_t value_us); /* summaries: sum and count */
-uint64_t ag_metric_get(enum ag_metric metric);       /* of a summary: the sum */
-uint64_t ag_metric_get_count(enum ag_metric metric); /* of a summary: observations */
+uint64_t ag_metric_get(enum ag_metric metric);                       /* of a summary: the sum */
+uint64_t ag_metric_get_count(enum ag_metric metric);            /* of a summary: observations */
 AG_MUST_CHECK enum ag_err ag_metrics_print(struct ag_vec *out); /* Prometheus text format */
 
 /* ---- threads ------------------------------------------------------------------------------- */

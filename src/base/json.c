@@ -1,24 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reader. Our own scanner walks the text once before the library sees it and refuses what would
- * cost memory or stack: depth, size, count of values, and numbers that are not integers. It does
- * not judge syntax: that is the library's work, and no check is in two places. */
+ * cost memory or stack: depth, size and counts; and numbers that are not integers. Syntax is the
+ * library's to judge, and no check is in two places. docs/adr/0003 tells what else is kept from
+ * it. */
 #include "base/base.h"
 
 #include <jansson.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <string.h>
 
+/* A document is one region. Nobody outside holds references of the library's, so closing a document
+ * is dropping the region, and the library's own counting of references has nothing left to do. */
 struct ag_json {
+    struct ag_arena arena;
     json_t *root;
 };
 
 /* ---- the library's memory and chance are ours ---- */
 
+/* The parse that runs on this thread. */
+struct parse {
+    struct ag_arena *arena;
+    jmp_buf no_memory;
+};
+static _Thread_local struct parse *parse_now;
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+/* The library does not survive a failed allocation: its lexer drops the character that had no room
+ * and then reads on past its buffer, or stops the process (jansson issue 362). An adversary who
+ * fills our pool up to the cap could time that. So an allocation never fails in its sight: we leave
+ * the parse altogether, and its region goes with it. It holds no lock and no global state then. */
+static void *library_alloc(size_t size)
+{
+    struct parse *parse = parse_now;
+    AG_ASSERT(parse != NULL);
+    void *memory = NULL;
+    if (ag_arena_take(parse->arena, size, &memory) != AG_OK) {
+        longjmp(parse->no_memory, 1);
+    }
+    return memory;
+}
+
+/* The region is dropped as a whole. */
+static void library_free(void *memory)
+{
+    (void)memory;
+}
 
 static void set_up_library(void)
 {
-    json_set_alloc_funcs(ag_alloc, ag_free);
+    json_set_alloc_funcs(library_alloc, library_free);
     /* The seed keeps hash tables from being filled with chosen collisions. Without entropy the
      * library makes its own; a parser must work before the node decides to refuse to run. */
     size_t seed = 0;
@@ -87,6 +119,8 @@ static enum ag_err scan_structure(struct scan *scan, uint8_t c)
 static enum ag_err scan_limits(struct ag_bytes text)
 {
     AG_ENSURE(text.size <= AG_LIMIT_JSON_BYTES, AG_ERR_JSON);
+    /* The library skips a NUL behind a number or a word, so its syntax is ours to refuse. */
+    AG_ENSURE(memchr(text.data, 0, text.size) == NULL, AG_ERR_JSON);
     struct scan scan = {0};
     bool is_number = false;
     for (size_t at = 0; at < text.size;) {
@@ -112,20 +146,37 @@ static enum ag_err scan_limits(struct ag_bytes text)
 
 /* ---- parsing ---- */
 
+static enum ag_err run_library(struct ag_bytes text, struct ag_arena *arena, json_t **out)
+{
+    struct parse parse = {.arena = arena};
+    parse_now = &parse;
+    if (setjmp(parse.no_memory) != 0) {
+        parse_now = NULL;
+        return AG_ERR_NO_MEMORY;
+    }
+    json_error_t error = {0};
+    json_t *root = json_loadb((const char *)text.data, text.size,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    parse_now = NULL;
+    AG_ENSURE(root != NULL, AG_ERR_JSON);
+    *out = root;
+    return AG_OK;
+}
+
 enum ag_err ag_json_parse(struct ag_bytes text, struct ag_json **out)
 {
-    pthread_once(&library_once, set_up_library);
+    AG_ASSERT(pthread_once(&library_once, set_up_library) == 0);
     AG_ENSURE(text.size != 0, AG_ERR_JSON);
     AG_TRY(scan_limits(text));
 
     struct ag_json *json = ag_alloc(sizeof(*json));
     AG_ENSURE(json != NULL, AG_ERR_NO_MEMORY);
-    json_error_t error = {0};
-    json->root = json_loadb((const char *)text.data, text.size,
-                            JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (json->root == NULL) {
-        ag_free(json);
-        return json_error_code(&error) == json_error_out_of_memory ? AG_ERR_NO_MEMORY : AG_ERR_JSON;
+    /* The limits on bytes and values bound the region; it needs none of its own. */
+    ag_arena_init(&json->arena, SIZE_MAX);
+    enum ag_err err = run_library(text, &json->arena, &json->root);
+    if (err != AG_OK) {
+        ag_json_close(json);
+        return err;
     }
     *out = json;
     return AG_OK;
@@ -136,7 +187,7 @@ void ag_json_close(struct ag_json *json)
     if (json == NULL) {
         return;
     }
-    json_decref(json->root);
+    ag_arena_close(&json->arena);
     ag_free(json);
 }
 

@@ -4,7 +4,11 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
-enum metric_kind { KIND_COUNTER, KIND_GAUGE, KIND_SUMMARY };
+enum metric_kind {
+    KIND_COUNTER,
+    KIND_GAUGE,
+    KIND_SUMMARY
+};
 
 static const struct {
     const char *name;

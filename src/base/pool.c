@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 /* A run is opened under the lock; workers that wake in time join it, take indices from one atomic
@@ -86,6 +87,27 @@ static unsigned processor_count(void)
     return count < 1 ? 1 : (unsigned)count;
 }
 
+/* Starts the threads. They take no signals: those are for the thread that asked for them. */
+static enum ag_err start_workers(struct ag_pool *pool)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    AG_ASSERT(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    enum ag_err err = AG_OK;
+    for (unsigned i = 0; i + 1u < pool->size && err == AG_OK; i++) {
+        struct worker *worker = &pool->workers[i];
+        *worker = (struct worker){.pool = pool, .lane = i + 1u};
+        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+            err = AG_ERR_THREAD;
+        } else {
+            pool->thread_count++;
+        }
+    }
+    AG_ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    return err;
+}
+
 enum ag_err ag_pool_open(unsigned count, struct ag_pool **out)
 {
     if (count == 0) {
@@ -102,14 +124,10 @@ enum ag_err ag_pool_open(unsigned count, struct ag_pool **out)
     AG_ASSERT(pthread_cond_init(&pool->work_cond, NULL) == 0);
     AG_ASSERT(pthread_cond_init(&pool->done_cond, NULL) == 0);
 
-    for (unsigned i = 0; i + 1u < count; i++) {
-        struct worker *worker = &pool->workers[i];
-        *worker = (struct worker){.pool = pool, .lane = i + 1u};
-        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-            ag_pool_close(pool);
-            return AG_ERR_THREAD;
-        }
-        pool->thread_count++;
+    enum ag_err err = start_workers(pool);
+    if (err != AG_OK) {
+        ag_pool_close(pool);
+        return err;
     }
     *out = pool;
     return AG_OK;

@@ -8,12 +8,12 @@
 /* For each hex digit its value and HEX_VALID; 0 for every other character. */
 #define HEX_VALID 0x10u
 #define HEX_ROW(first, value)                                                                      \
-    [(first)] = HEX_VALID | (value), [(first) + 1] = HEX_VALID | ((value) + 1),                     \
-    [(first) + 2] = HEX_VALID | ((value) + 2), [(first) + 3] = HEX_VALID | ((value) + 3),           \
+    [(first)] = HEX_VALID | (value), [(first) + 1] = HEX_VALID | ((value) + 1),                    \
+    [(first) + 2] = HEX_VALID | ((value) + 2), [(first) + 3] = HEX_VALID | ((value) + 3),          \
     [(first) + 4] = HEX_VALID | ((value) + 4)
 static const uint8_t hex_values[256] = {
-    HEX_ROW('0', 0), HEX_ROW('5', 5), HEX_ROW('a', 10), ['f'] = HEX_VALID | 15,
-    HEX_ROW('A', 10), ['F'] = HEX_VALID | 15,
+    HEX_ROW('0', 0),        HEX_ROW('5', 5),  HEX_ROW('a', 10),
+    ['f'] = HEX_VALID | 15, HEX_ROW('A', 10), ['F'] = HEX_VALID | 15,
 };
 
 static const char hex_digits[16] = {'0', '1', '2', '3', '4', '5', '6', '7',
