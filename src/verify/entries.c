@@ -117,7 +117,7 @@ static enum ag_err check_order(struct items *items)
 {
     const struct ag_batch_header *header = &items->judge->verdict->header;
     struct ag_arena scratch AG_SCOPED(ag_arena_close);
-    ag_arena_init(&scratch, (size_t)64 * 1024 * 1024);
+    ag_arena_init(&scratch, AG_ORDER_SCRATCH_SIZE(items->count));
 
     enum ag_err err = ag_order_plan((enum ag_order_mode)header->order_mode, items->heads,
                                     items->count, NULL, &header->risk, &scratch, items->order);

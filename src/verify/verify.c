@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "asset/asset.h"
 #include "crypto/crypto.h"
-#include "order/order.h"
 #include "verify/verify_i.h"
 
 /* Claims stand in this order in every verdict, so that two verdicts can be compared line by line. */
@@ -135,9 +133,8 @@ static enum ag_err judge_evidence(struct judge *judge, const char *name, struct 
     }
     uint8_t report_data[64];
     AG_TRY(ag_report_data(subject, digest, (struct ag_bytes){NULL, 0}, report_data));
-    AG_TRY(ag_attest_verify_cached(&evidence, collateral, judge->policy,
-                                   AG_ARRAY_VIEW(report_data), judge->instant_ms,
-                                   judge->options->cache, verdict));
+    AG_TRY(ag_attest_verify_cached(judge->cache, &evidence, collateral, judge->policy,
+                                   AG_ARRAY_VIEW(report_data), judge->instant_ms, verdict));
     claim(judge, name, verdict->is_accepted ? AG_CLAIM_PASSED : AG_CLAIM_FAILED,
           "%s, %s%s", ag_tee_kind_name(verdict->tee_kind), ag_attest_status_name(verdict->status),
           verdict->is_accepted ? ", accepted by the policy" : "; see its own claims");
@@ -166,8 +163,10 @@ static enum ag_err check_evidence(struct judge *judge)
     const struct ag_verdict *a = &verdict->bundle_evidence;
     const struct ag_verdict *b = &verdict->batch_evidence;
     bool is_same = a->is_parsed && b->is_parsed && a->tee_kind == b->tee_kind &&
+                   a->body == b->body &&
                    memcmp(a->td.mr_td, b->td.mr_td, sizeof(a->td.mr_td)) == 0 &&
-                   memcmp(a->td.rtmr, b->td.rtmr, sizeof(a->td.rtmr)) == 0;
+                   memcmp(a->td.rtmr, b->td.rtmr, sizeof(a->td.rtmr)) == 0 &&
+                   memcmp(a->sgx.mr_enclave, b->sgx.mr_enclave, sizeof(a->sgx.mr_enclave)) == 0;
     claim(judge, "one program", is_same ? AG_CLAIM_PASSED : AG_CLAIM_FAILED, "%s",
           is_same ? "both pieces of evidence carry the same measurements"
                   : "the two pieces of evidence do not carry the same measurements");
@@ -238,7 +237,17 @@ enum ag_err ag_batch_judge(struct ag_bytes file, const struct ag_policy *policy,
     };
     AG_ENSURE(judge.verdict != NULL, AG_ERR_NO_MEMORY);
     judge.verdict->is_accepted = true;
-    enum ag_err err = judge_all(&judge, file, expect);
+    /* Two pieces of evidence share their collateral, so it is parsed and checked once. */
+    struct ag_attest_cache *own_cache = NULL;
+    enum ag_err err = AG_OK;
+    if (judge.options->cache == NULL) {
+        err = ag_attest_cache_open(1, &own_cache);
+    }
+    judge.cache = own_cache != NULL ? own_cache : judge.options->cache;
+    if (err == AG_OK) {
+        err = judge_all(&judge, file, expect);
+    }
+    ag_attest_cache_close(own_cache);
     if (err != AG_OK) {
         ag_free(judge.verdict);
         return err;

@@ -33,8 +33,6 @@ AG_MUST_CHECK enum ag_err ag_nonce_rule_include(struct ag_nonce_rule *rule,
 /* The roots of a world without contracts and assets: RFC 9162 trees without leaves. */
 AG_MUST_CHECK enum ag_err ag_verify_empty_root(struct ag_id *out);
 
-struct ag_attest_cache; /* attest: parsed collateral, may be NULL */
-
 struct ag_judge_options {
     /* The caller executed this very batch and knows the senders: recoveries are not done again. */
     bool senders_are_known;

@@ -2,7 +2,6 @@
 #ifndef AG_VERIFY_VERIFY_I_H
 #define AG_VERIFY_VERIFY_I_H
 
-#include "attest/attest.h"
 #include "verify/verify.h"
 
 /* One judgement under way. */
@@ -10,6 +9,7 @@ struct judge {
     const struct ag_policy *policy;
     const struct ag_judge_options *options;
     struct ag_batch_verdict *verdict;
+    struct ag_attest_cache *cache;
     struct ag_batch_file file;
     struct ag_bundle bundle;
     struct ag_hash bundle_digest;
