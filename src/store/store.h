@@ -46,8 +46,9 @@ const char *ag_store_table_name(enum ag_table table);
 struct ag_store;
 
 /* Opens the directory `path`, making it (mode 0700, its parent must exist) and its tables at the
- * first use. `size_max` is the most that the data file may grow to, in bytes; it costs address space
- * and nothing else, and may be raised at a later open. STORE_LOCKED when a process, this one
+ * first use. `size_max` is the most that the tables may hold, in bytes with all overhead: it costs
+ * address space and nothing else, and may be raised at a later open. The file itself may grow an
+ * eighth and 1 MiB beyond it, so that a full store can still delete. STORE_LOCKED when a process, this one
  * included, has the store open; STORE_FORMAT when another version wrote it. */
 AG_MUST_CHECK enum ag_err ag_store_open(const char *path, size_t size_max, struct ag_store **out);
 /* Every transaction must have ended. NULL is fine. */
@@ -55,8 +56,8 @@ void ag_store_close(struct ag_store *store);
 void ag_store_cleanup(struct ag_store **store); /* for AG_SCOPED */
 
 struct ag_store_info {
-    uint64_t size_max;     /* bytes */
-    uint64_t size_used;    /* bytes up to the highest page in use; never shrinks */
+    uint64_t size_max;     /* bytes that the tables may hold */
+    uint64_t size_file;    /* bytes up to the highest page ever used; never shrinks */
     uint64_t transaction;  /* number of the last committed write transaction */
     uint32_t reader_count; /* slots ever used */
     uint32_t stale_count;  /* slots of dead readers that the open cleared */
