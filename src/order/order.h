@@ -34,7 +34,7 @@ AG_MUST_CHECK enum ag_err ag_order_mode_parse(const char *text, enum ag_order_mo
 /* Writes to `out_order` the indices of `items` in plan order, `count` of them. The plan depends on
  * the items, not on where they stand in the array. Takes at most AG_ORDER_SCRATCH_SIZE(count) bytes of
  * `scratch`, which the caller resets. `assets` may be NULL. */
-#define AG_ORDER_SCRATCH_SIZE(count) ((size_t)(count)*96u + 4096u)
+#define AG_ORDER_SCRATCH_SIZE(count) ((size_t)(count)*40u)
 AG_MUST_CHECK enum ag_err ag_order_plan(enum ag_order_mode mode, const struct ag_order_item *items,
                                         size_t count, const struct ag_asset_table *assets,
                                         const struct ag_risk_snapshot *risk,
