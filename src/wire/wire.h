@@ -105,7 +105,10 @@ AG_MUST_CHECK enum ag_err ag_rlp_put_list(struct ag_vec *out, size_t payload_siz
 /* ag_eth_tx_decode with a choice: FORM stops before the intrinsic rules of a fork (nonce limit, fees,
  * gas, counts), which old transactions of other chains need not keep; OSAKA is what the public
  * function asks for. Only FORM takes more than TX_BYTES. */
-enum ag_eth_rules { AG_ETH_RULES_FORM, AG_ETH_RULES_OSAKA };
+enum ag_eth_rules {
+    AG_ETH_RULES_FORM,
+    AG_ETH_RULES_OSAKA
+};
 AG_MUST_CHECK enum ag_err ag_eth_tx_decode_under(enum ag_eth_rules rules, struct ag_bytes raw,
                                                  uint64_t chain_id, bool allow_unprotected,
                                                  struct ag_eth_tx *out, struct ag_fault *fault);
