@@ -13,13 +13,7 @@
 
 #include "base/base.h"
 #include "store/store.h"
-
-/* A committed batch that waits to be posted. The batch itself stands in table `batches`. */
-struct ag_post_entry {
-    uint64_t number;       /* of the batch */
-    struct ag_hash digest; /* of its header */
-    uint64_t committed_ms;
-};
+#include "wire/wire.h"
 
 enum ag_post_sink {
     AG_POST_SINK_NONE = 0,
@@ -31,12 +25,12 @@ AG_MUST_CHECK enum ag_err ag_post_sink_parse(const char *name, enum ag_post_sink
 /* Whether entries may leave at all. */
 bool ag_post_sink_delivers(enum ag_post_sink sink);
 
-/* Puts an entry within the commit of its batch. Its number must follow the newest entry, or the last
- * one done: no gap, no repeat. */
-AG_MUST_CHECK enum ag_err ag_post_put(struct ag_store_tx *tx, const struct ag_post_entry *entry);
+/* Puts an entry within the commit of its batch, which itself stands in `batches`. Its number must
+ * follow the newest entry, or the last one done: no gap, no repeat. */
+AG_MUST_CHECK enum ag_err ag_post_put(struct ag_store_tx *tx, const struct ag_outbox_entry *entry);
 /* The oldest entry whose number is at least `from`; NOT_FOUND when there is none. */
 AG_MUST_CHECK enum ag_err ag_post_next(struct ag_store_tx *tx, uint64_t from,
-                                       struct ag_post_entry *out);
+                                       struct ag_outbox_entry *out);
 /* Takes out the oldest entry, once its chain has confirmed it. ARGUMENT when `number` is not the
  * oldest, NOT_FOUND when the outbox is empty. */
 AG_MUST_CHECK enum ag_err ag_post_done(struct ag_store_tx *tx, uint64_t number);

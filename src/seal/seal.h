@@ -24,10 +24,9 @@ enum ag_purpose {
     AG_PURPOSE_STATE = 2,      /* values of contracts */
     AG_PURPOSE_ASSET = 3,      /* entries of the asset registry and its keys */
     AG_PURPOSE_SPOOL = 4,      /* what waits for a batch */
-    AG_PURPOSE_META = 5,       /* the node's own bookkeeping */
+    AG_PURPOSE_META = 5,       /* the store's own record, which is also its anchor, below */
     AG_PURPOSE_CHECKPOINT = 6, /* migration checkpoints */
-    AG_PURPOSE_ANCHOR = 7,     /* the freshness anchor of the store, below */
-    AG_PURPOSE_TLS = 8,        /* the key of the attested TLS certificate */
+    AG_PURPOSE_TLS = 7,        /* the key of the attested TLS certificate */
 };
 
 /* Bytes that sealing adds. */
@@ -66,33 +65,28 @@ AG_MUST_CHECK enum ag_err ag_seal_unseal(const struct ag_seal *seal, enum ag_pur
 
 /* ---- the anchor: is the store the newest? ------------------------------------------------------ */
 
-/* A sealed entry of the store says: "counter c, content d". The store is fresh if c is the hardware
- * counter. Discipline of an anchored commit, with `c` the counter before it:
+/* The store holds one sealed record (ag_meta of wire, purpose META) that says which counter value it
+ * was written for and names, by digest, what the tables must hold beside it. The store is fresh if
+ * that value is the hardware's. Discipline of an anchored commit, with `c` the counter before it:
  *
- *   1. ag_seal_anchor_seal(seal, c + 1, content, blob), put into the same write transaction
+ *   1. put the sealed record with c + 1 into the same write transaction as what it names
  *   2. commit
- *   3. ag_seal_anchor_advance(seal, c + 1)
+ *   3. ag_seal_anchor_advance(tee, c + 1); only now may anything leave that the commit decided
+ *
+ * and each start makes one anchored commit, after ag_seal_anchor_check and before anything leaves.
  *
  * A crash before 2 leaves stored = counter. A crash between 2 and 3 leaves stored = counter + 1,
- * which the next start accepts, because only this program can have sealed it, and finishes. An older
- * copy of the store has stored < counter. The proof is in docs/spec/sealing.md.
- *
- * `content` is a digest of what the store must hold (the head, the newest group, the key inventory):
- * it keeps a new anchor from standing over old tables. Commits between two anchored ones may seal
- * the same counter with their new content; a store taken back to one of them is not noticed. */
+ * which the next start accepts, because only this program can have sealed it, and catches up. An
+ * older copy of the store has stored < counter. The proof, and what is not covered, stand in
+ * docs/spec/sealing.md. Commits that change the record but not its counter are allowed; a store taken
+ * back to one of them is not noticed here. */
 
-/* Appends the sealed anchor. */
-AG_MUST_CHECK enum ag_err ag_seal_anchor_seal(const struct ag_seal *seal, uint64_t counter,
-                                              const struct ag_hash *content, struct ag_vec *out);
-/* Step 3. Repeating it is harmless; TEE_COUNTER if the counter is already past `counter`. */
-AG_MUST_CHECK enum ag_err ag_seal_anchor_advance(const struct ag_seal *seal, uint64_t counter);
-/* At start. `blob` is empty when the store has no anchor yet, which is right only while the counter
- * is 0. Refuses as ag_seal_unseal does; SEAL_ROLLBACK when the anchor is older than the counter or
- * stands over other content; TEE_COUNTER when it is ahead by more than one; NOT_FOUND when the
- * hardware has no counter: freshness must then come from elsewhere. */
-AG_MUST_CHECK enum ag_err ag_seal_anchor_open(const struct ag_seal *seal, struct ag_bytes blob,
-                                              const struct ag_hash *content, uint64_t *out_counter);
-/* The rule alone: OK if `stored` is the counter, or one ahead of it, which is then caught up. */
+/* At start, with the counter value of the authenticated record; 0 for a store without one. OK if it
+ * is the hardware's, or one ahead of it, which is then caught up. SEAL_ROLLBACK when it is older;
+ * TEE_COUNTER when it is further ahead; NOT_FOUND when the hardware has no counter: freshness must
+ * then come from elsewhere. */
 AG_MUST_CHECK enum ag_err ag_seal_anchor_check(struct ag_tee *tee, uint64_t stored);
+/* Step 3. Repeating it is harmless; TEE_COUNTER if the counter is past `counter`, or would leap. */
+AG_MUST_CHECK enum ag_err ag_seal_anchor_advance(struct ag_tee *tee, uint64_t counter);
 
 #endif
