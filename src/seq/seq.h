@@ -82,15 +82,25 @@ struct ag_event {
     enum ag_err err;
 };
 /* Events wait in a bounded queue whose descriptor is readable while it holds something. One reader.
- * Pool events are dropped rather than queued twice; submissions and batches never are. */
+ * Answers to submissions always find a place; announcements of pool and batches are dropped while a
+ * reader leaves EVENT_QUEUE events unread. */
 int ag_seq_events_fd(const struct ag_seq *seq);
 size_t ag_seq_events(struct ag_seq *seq, struct ag_event *out, size_t limit);
 
 /* ---- reading: from any thread ------------------------------------------------------------------ */
 
+/* starting ► checking ► running ► draining ► stopped; any ► refusing. */
+enum ag_node_state {
+    AG_NODE_STARTING = 0,
+    AG_NODE_CHECKING,
+    AG_NODE_RUNNING,
+    AG_NODE_DRAINING,
+    AG_NODE_STOPPED,
+    AG_NODE_REFUSING,
+};
+
 struct ag_seq_status {
-    enum { AG_NODE_STARTING, AG_NODE_CHECKING, AG_NODE_RUNNING, AG_NODE_DRAINING, AG_NODE_STOPPED,
-           AG_NODE_REFUSING } state;
+    enum ag_node_state state;
     enum ag_err refusal; /* why, when refusing */
     uint64_t chain_id;
     struct ag_hash genesis;
@@ -115,7 +125,7 @@ struct ag_seq_status {
     uint64_t counter;
 };
 void ag_seq_status(struct ag_seq *seq, struct ag_seq_status *out);
-const char *ag_node_state_name(int state);
+const char *ag_node_state_name(enum ag_node_state state);
 
 /* What a client needs before it seals: bundle, evidence over it (fresh over `nonce` when it has 32
  * bytes), collateral. Each vec is appended to. */

@@ -28,6 +28,7 @@ static const char *const table_names[AG_TABLE_COUNT] = {
     [AG_TABLE_SPOOL] = "spool",
     [AG_TABLE_REPLAY] = "replay",
     [AG_TABLE_ACCOUNTS] = "accounts",
+    [AG_TABLE_GROUPS] = "groups",
 };
 
 #define FORMAT_KEY    AG_STORE_RESERVED_PREFIX "format"

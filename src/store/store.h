@@ -30,6 +30,7 @@ enum ag_table {
     AG_TABLE_SPOOL,
     AG_TABLE_REPLAY,
     AG_TABLE_ACCOUNTS,
+    AG_TABLE_GROUPS, /* admission groups without their envelopes: for receipts */
     AG_TABLE_COUNT
 };
 /* "batches"; static text. */

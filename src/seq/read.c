@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "seq/seq_i.h"
+
+/* Everything here runs on the caller's thread over a read transaction of its own. */
+
+void ag_seq_status(struct ag_seq *seq, struct ag_seq_status *out)
+{
+    pthread_mutex_lock(&seq->lock);
+    *out = seq->status;
+    pthread_mutex_unlock(&seq->lock);
+    out->now_ms = ag_seq_now_ms(seq);
+}
+
+const char *ag_node_state_name(enum ag_node_state state)
+{
+    static const char *const names[] = {"starting", "checking", "running",
+                                        "draining", "stopped",  "refusing"};
+    return (size_t)state < AG_COUNT(names) ? names[state] : "unknown";
+}
+
+static bool find_pending(struct ag_seq *seq, const struct ag_id *id, struct pending *out)
+{
+    pthread_mutex_lock(&seq->lock);
+    const struct pending *pending = ag_lru_find(seq->pending, id);
+    if (pending != NULL) {
+        *out = *pending;
+    }
+    pthread_mutex_unlock(&seq->lock);
+    return pending != NULL;
+}
+
+/* ---- batches ------------------------------------------------------------------------------------ */
+
+static enum ag_err load_batch(struct ag_seq *seq, struct ag_store_tx *tx, uint64_t number,
+                              struct ag_batch_file *out)
+{
+    struct ag_bytes stored;
+    if (number == 0) {
+        pthread_mutex_lock(&seq->lock);
+        number = seq->status.head_number;
+        pthread_mutex_unlock(&seq->lock);
+    }
+    struct ag_store_u64 key = ag_store_u64(number);
+    enum ag_err err = ag_store_get(tx, AG_TABLE_BATCHES, AG_VIEW(&key), &stored);
+    AG_ENSURE(err != AG_ERR_NOT_FOUND, AG_ERR_BATCH_NUMBER);
+    AG_TRY(err);
+    AG_ENSURE(ag_batch_file_decode(stored, out, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
+    return AG_OK;
+}
+
+enum ag_err ag_seq_batch_header(struct ag_seq *seq, uint64_t number, struct ag_batch_header *out,
+                                struct ag_hash *out_digest)
+{
+    struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_batch_file file;
+    AG_TRY(ag_store_read_begin(seq->store, &tx));
+    AG_TRY(load_batch(seq, tx, number, &file));
+    AG_TRY(ag_batch_header_decode(file.header, out, NULL));
+    return ag_batch_header_digest(file.header, out_digest);
+}
+
+/* In the store a batch names its bundle, evidence and collateral by digest: they are the same for
+ * many batches. In a file they stand in full. */
+static enum ag_err resolve(struct ag_store_tx *tx, struct ag_bytes *part)
+{
+    enum ag_err err = ag_store_get(tx, AG_TABLE_COLLATERAL, *part, part);
+    AG_ENSURE(err != AG_ERR_NOT_FOUND, AG_ERR_STORE_CORRUPT);
+    return err;
+}
+
+enum ag_err ag_seq_batch_export(struct ag_seq *seq, uint64_t number, struct ag_vec *out)
+{
+    struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_batch_file file;
+    AG_TRY(ag_store_read_begin(seq->store, &tx));
+    AG_TRY(load_batch(seq, tx, number, &file));
+    AG_TRY(resolve(tx, &file.bundle));
+    AG_TRY(resolve(tx, &file.bundle_evidence));
+    AG_TRY(resolve(tx, &file.collateral));
+    return ag_batch_file_encode(&file, out);
+}
+
+enum ag_err ag_seq_batch_outcomes(struct ag_seq *seq, uint64_t number, ag_seq_outcome_fn *each,
+                                  void *context)
+{
+    struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_batch_file file;
+    AG_TRY(ag_store_read_begin(seq->store, &tx));
+    AG_TRY(load_batch(seq, tx, number, &file));
+
+    struct ag_bytes rest = file.entries;
+    for (uint32_t i = 0; i < file.entry_count; i++) {
+        struct ag_batch_entry entry;
+        AG_TRY(ag_batch_entry_next(&rest, &entry, NULL));
+        AG_TRY(each(context, i, &entry.outcome));
+    }
+    return AG_OK;
+}
+
+/* ---- one transaction ----------------------------------------------------------------------------- */
+
+static enum ag_err find_index(struct ag_store_tx *tx, const struct ag_id *id,
+                              struct ag_receipt_index *out)
+{
+    struct ag_bytes stored;
+    AG_TRY(ag_store_get(tx, AG_TABLE_RECEIPTS, AG_VIEW(id), &stored));
+    AG_ENSURE(ag_receipt_index_decode(stored, out, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
+    return AG_OK;
+}
+
+/* Fills the leaves of the batch's receipt tree and the outcome at `wanted`. */
+static enum ag_err walk_outcomes(const struct ag_batch_file *file, uint32_t wanted,
+                                 struct ag_id *leaves, struct ag_outcome *out)
+{
+    struct ag_bytes rest = file->entries;
+    AG_ENSURE(wanted < file->entry_count, AG_ERR_STORE_CORRUPT);
+    for (uint32_t i = 0; i < file->entry_count; i++) {
+        struct ag_batch_entry entry;
+        uint8_t bytes[AG_OUTCOME_SIZE];
+        AG_TRY(ag_batch_entry_next(&rest, &entry, NULL));
+        if (i == wanted) {
+            *out = entry.outcome;
+        }
+        if (leaves != NULL) {
+            ag_outcome_encode(&entry.outcome, bytes);
+            AG_TRY(ag_merkle_leaf(AG_ARRAY_VIEW(bytes), &leaves[i]));
+        }
+    }
+    return AG_OK;
+}
+
+enum ag_err ag_seq_tx_status(struct ag_seq *seq, const struct ag_id *envelope_id,
+                             struct ag_tx_status *out)
+{
+    struct ag_tx_status status = {0};
+    struct pending pending;
+    if (find_pending(seq, envelope_id, &pending)) {
+        status.state = pending.is_planned ? AG_TX_PLANNED : AG_TX_ADMITTED;
+        status.admission = pending.admission;
+        *out = status;
+        return AG_OK;
+    }
+    struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_receipt_index index;
+    struct ag_batch_file file;
+    AG_TRY(ag_store_read_begin(seq->store, &tx));
+    AG_TRY(find_index(tx, envelope_id, &index));
+    AG_TRY(load_batch(seq, tx, index.batch_number, &file));
+    AG_TRY(walk_outcomes(&file, index.entry_index, NULL, &status.outcome));
+    status.state = AG_TX_COMMITTED;
+    status.admission = index.admission;
+    status.batch = index.batch_number;
+    *out = status;
+    return AG_OK;
+}
+
+/* A group as it stands in table `groups`: a spool group whose envelopes are their ids. */
+static enum ag_err admission_receipt(struct ag_bytes stored, uint32_t leaf, struct ag_vec *out)
+{
+    struct ag_spool_group spool;
+    struct ag_admission_receipt receipt = {0};
+    AG_TRY(ag_spool_group_decode(stored, &spool, NULL));
+    AG_TRY(ag_group_decode(spool.group, &receipt.group, NULL));
+    AG_ENSURE(leaf < spool.count, AG_ERR_STORE_CORRUPT);
+
+    struct ag_id *nodes AG_SCOPED(ag_free_cleanup) =
+        ag_alloc_array(3 * (size_t)spool.count, sizeof(*nodes));
+    AG_ENSURE(nodes != NULL, AG_ERR_NO_MEMORY);
+    struct ag_id *leaves = nodes + 2 * (size_t)spool.count;
+    struct ag_bytes rest = spool.entries;
+    for (uint32_t i = 0; i < spool.count; i++) {
+        struct ag_spool_entry entry;
+        AG_TRY(ag_spool_entry_next(&rest, &entry, NULL));
+        AG_ENSURE(entry.envelope.size == AG_ID_SIZE, AG_ERR_STORE_CORRUPT);
+        struct ag_admission_leaf fields = {receipt.group.first_admission + i, {{0}},
+                                           entry.deadline_ms};
+        memcpy(fields.envelope_id.bytes, entry.envelope.data, AG_ID_SIZE);
+        uint8_t bytes[AG_ADMISSION_LEAF_SIZE];
+        ag_admission_leaf_encode(&fields, bytes);
+        AG_TRY(ag_merkle_leaf(AG_ARRAY_VIEW(bytes), &leaves[i]));
+        if (i == leaf) {
+            receipt.leaf = fields;
+        }
+    }
+    struct ag_tree tree = {nodes, spool.count};
+    struct ag_id root;
+    AG_TRY(ag_tree_build(&tree, leaves, spool.count, &root));
+    AG_TRY(ag_tree_prove(&tree, leaf, &receipt.proof));
+    receipt.signature = spool.signature;
+    return ag_admission_receipt_encode(&receipt, out);
+}
+
+enum ag_err ag_seq_admission_receipt(struct ag_seq *seq, const struct ag_id *envelope_id,
+                                     struct ag_vec *out)
+{
+    struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_receipt_index index = {0};
+    struct pending pending;
+    bool is_pending = find_pending(seq, envelope_id, &pending);
+    AG_TRY(ag_store_read_begin(seq->store, &tx));
+    if (is_pending) {
+        index.group_number = pending.group;
+        index.leaf_index = pending.leaf;
+    } else {
+        AG_TRY(find_index(tx, envelope_id, &index));
+    }
+    struct ag_bytes stored;
+    struct ag_store_u64 key = ag_store_u64(index.group_number);
+    AG_TRY(ag_store_get(tx, AG_TABLE_GROUPS, AG_VIEW(&key), &stored));
+    return admission_receipt(stored, index.leaf_index, out);
+}
+
+static enum ag_err outcome_receipt(const struct ag_batch_file *file, uint32_t entry,
+                                   struct ag_vec *out)
+{
+    struct ag_outcome_receipt receipt = {0};
+    size_t count = file->entry_count;
+    struct ag_id *nodes AG_SCOPED(ag_free_cleanup) = ag_alloc_array(3 * count + 1, sizeof(*nodes));
+    AG_ENSURE(nodes != NULL, AG_ERR_NO_MEMORY);
+    struct ag_id *leaves = nodes + 2 * count;
+    AG_TRY(walk_outcomes(file, entry, leaves, &receipt.outcome));
+
+    struct ag_tree tree = {nodes, count};
+    struct ag_id root;
+    AG_TRY(ag_tree_build(&tree, leaves, count, &root));
+    AG_TRY(ag_tree_prove(&tree, entry, &receipt.proof));
+    receipt.header = file->header;
+    receipt.mldsa87 = file->mldsa87;
+    receipt.slhdsa = file->slhdsa;
+    return ag_outcome_receipt_encode(&receipt, out);
+}
+
+enum ag_err ag_seq_outcome_receipt(struct ag_seq *seq, const struct ag_id *envelope_id,
+                                   struct ag_vec *out)
+{
+    struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_receipt_index index;
+    struct ag_batch_file file;
+    AG_TRY(ag_store_read_begin(seq->store, &tx));
+    AG_TRY(find_index(tx, envelope_id, &index));
+    AG_TRY(load_batch(seq, tx, index.batch_number, &file));
+    return outcome_receipt(&file, index.entry_index, out);
+}
