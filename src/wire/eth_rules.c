@@ -37,23 +37,35 @@ static bool is_product_small(const struct ag_u256 *fee, uint64_t gas)
     return carry == 0;
 }
 
-static enum ag_err check_gas(const struct ag_eth_tx *tx, struct ag_fault *fault)
+/* Of the call data: a token for a zero byte, four for another. */
+static uint64_t count_tokens(struct ag_bytes data)
 {
     uint64_t tokens = 0;
-    for (size_t i = 0; i < tx->data.size; i++) {
-        tokens += tx->data.data[i] == 0 ? 1 : 4;
+    for (size_t i = 0; i < data.size; i++) {
+        tokens += data.data[i] == 0 ? 1 : 4;
     }
-    uint64_t least = GAS_TX + GAS_TOKEN * tokens;
-    least += (uint64_t)tx->access_addresses * GAS_ACCESS_ADDRESS;
-    least += (uint64_t)tx->access_keys * GAS_ACCESS_KEY;
-    least += (uint64_t)tx->authorization_count * GAS_AUTHORIZATION;
+    return tokens;
+}
+
+uint64_t ag_eth_tx_intrinsic_gas(const struct ag_eth_tx *tx)
+{
+    uint64_t gas = GAS_TX + GAS_TOKEN * count_tokens(tx->data);
+    gas += (uint64_t)tx->access_addresses * GAS_ACCESS_ADDRESS;
+    gas += (uint64_t)tx->access_keys * GAS_ACCESS_KEY;
+    gas += (uint64_t)tx->authorization_count * GAS_AUTHORIZATION;
     if (!tx->has_to) {
-        least += GAS_CREATE + GAS_INIT_CODE_WORD * ((tx->data.size + 31) / 32);
+        gas += GAS_CREATE + GAS_INIT_CODE_WORD * ((tx->data.size + 31) / 32);
     }
+    return gas;
+}
+
+static enum ag_err check_gas(const struct ag_eth_tx *tx, struct ag_fault *fault)
+{
+    uint64_t least = ag_eth_tx_intrinsic_gas(tx);
     if (tx->gas < least) {
         return refuse(fault, "gas (intrinsic)", least, tx->gas);
     }
-    uint64_t floor_gas = GAS_TX + GAS_FLOOR_TOKEN * tokens;
+    uint64_t floor_gas = GAS_TX + GAS_FLOOR_TOKEN * count_tokens(tx->data);
     if (tx->gas < floor_gas) {
         return refuse(fault, "gas (floor)", floor_gas, tx->gas);
     }

@@ -112,6 +112,8 @@ enum ag_eth_rules {
 AG_MUST_CHECK enum ag_err ag_eth_tx_decode_under(enum ag_eth_rules rules, struct ag_bytes raw,
                                                  uint64_t chain_id, bool allow_unprotected,
                                                  struct ag_eth_tx *out, struct ag_fault *fault);
+/* The gas that a transaction costs before it runs, as of Osaka, without the floor of its data. */
+uint64_t ag_eth_tx_intrinsic_gas(const struct ag_eth_tx *tx);
 
 /* ---- the spool: a group commit on disk ------------------------------------------------------- */
 
