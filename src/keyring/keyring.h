@@ -85,7 +85,8 @@ AG_MUST_CHECK enum ag_err ag_keyring_retire(struct ag_keyring *keyring, uint64_t
 
 /* The same within the caller's transaction (an anchored commit, for instance). Call
  * ag_keyring_settle once the transaction has ended; until then the keyring answers as before, and a
- * second change is refused with BUSY. */
+ * second change is refused with BUSY. After an error abort the transaction; there is nothing to
+ * settle then. */
 AG_MUST_CHECK enum ag_err ag_keyring_rotate_in(struct ag_keyring *keyring, struct ag_store_tx *tx,
                                                uint64_t now_ms);
 AG_MUST_CHECK enum ag_err ag_keyring_retire_in(struct ag_keyring *keyring, struct ag_store_tx *tx,
