@@ -20,13 +20,19 @@
  * is not empty, because libcrypto's constructor reads it), no core dumps, no tracing, locked memory.
  * Tests and client tools may pass AG_HARDEN_CLIENT: the environment is still cleared of every name
  * libcrypto reads, but memory is not locked. */
-enum ag_harden { AG_HARDEN_NODE, AG_HARDEN_CLIENT };
+enum ag_harden {
+    AG_HARDEN_NODE,
+    AG_HARDEN_CLIENT
+};
 AG_MUST_CHECK enum ag_err ag_crypto_harden(enum ag_harden level, char **argv, bool *out_locked);
 
 /* Fetches every algorithm once, without any configuration file; refuses with CPU when AES-NI,
  * PCLMULQDQ, SHA-NI or AVX2 are missing (the host shapes CPUID). Idempotent. Random bytes come
  * from `host` where a function takes one, else from libcrypto's private generator. */
 AG_MUST_CHECK enum ag_err ag_crypto_start(void);
+/* The same on any processor, without its random words: for memory checkers, which imitate an older
+ * one. Never in a program. */
+AG_MUST_CHECK enum ag_err ag_crypto_start_any_cpu_insecure(void);
 /* Runs known-answer tests of every algorithm in use; CRYPTO when one disagrees. */
 AG_MUST_CHECK enum ag_err ag_crypto_selftest(void);
 const char *ag_crypto_version(void);
@@ -118,7 +124,7 @@ AG_MUST_CHECK enum ag_err ag_random_key(const struct ag_host *host, struct ag_bu
 
 /* ---- AES-256-GCM --------------------------------------------------------------------------- */
 
-#define AG_GCM_TAG_SIZE 16u
+#define AG_GCM_TAG_SIZE   16u
 #define AG_GCM_NONCE_SIZE 12u
 /* out.size must be plain.size + 16. Only for keys used once per nonce by construction: seal and
  * HPKE derive a fresh key or a counted nonce; callers elsewhere do not choose nonces. */
@@ -136,11 +142,15 @@ enum ag_kem {
     AG_KEM_MLKEM1024 = 0x0042,
     AG_KEM_MLKEM1024_P384 = 0x0051,
 };
-enum { AG_KDF_HKDF_SHA384 = 0x0002, AG_AEAD_AES256GCM = 0x0002 };
+enum {
+    AG_KDF_HKDF_SHA384 = 0x0002,
+    AG_AEAD_AES256GCM = 0x0002
+};
 #define AG_KEM_PUBLIC_SIZE_MAX 1665u
-#define AG_KEM_ENC_SIZE_MAX 1665u
-#define AG_KEM_SEED_SIZE_MAX 64u
+#define AG_KEM_ENC_SIZE_MAX    1665u
+#define AG_KEM_SEED_SIZE_MAX   64u
 bool ag_kem_is_known(uint16_t kem);
+bool ag_hpke_suite_is_known(uint16_t kem, uint16_t kdf, uint16_t aead);
 size_t ag_kem_public_size(enum ag_kem kem); /* 1568, 1665 */
 size_t ag_kem_enc_size(enum ag_kem kem);    /* 1568, 1665 */
 size_t ag_kem_seed_size(enum ag_kem kem);   /* 64, 32: what is stored */
@@ -209,7 +219,7 @@ enum {
     AG_SLHDSA_PRIVATE_SIZE = 128,
     AG_SLHDSA_SEED_SIZE = 96,
     AG_SLHDSA_SIGNATURE_SIZE = 29792,
-    AG_SECP256K1_PUBLIC_SIZE = 33, /* compressed */
+    AG_SECP256K1_PUBLIC_SIZE = 33,    /* compressed */
     AG_SECP256K1_SIGNATURE_SIZE = 65, /* r | s | y parity (0 or 1) */
 };
 
@@ -285,10 +295,10 @@ AG_MUST_CHECK enum ag_err ag_cert_parse_der(struct ag_bytes der, struct ag_cert 
 AG_MUST_CHECK enum ag_err ag_cert_parse_pem(struct ag_bytes pem, struct ag_cert **out, size_t limit,
                                             size_t *out_count);
 void ag_cert_close(struct ag_cert *cert);
-struct ag_bytes ag_cert_der(const struct ag_cert *cert);          /* borrowed */
-struct ag_bytes ag_cert_subject_der(const struct ag_cert *cert);  /* borrowed */
-struct ag_bytes ag_cert_issuer_der(const struct ag_cert *cert);   /* borrowed */
-struct ag_bytes ag_cert_serial(const struct ag_cert *cert);       /* borrowed, big-endian, minimal */
+struct ag_bytes ag_cert_der(const struct ag_cert *cert);         /* borrowed */
+struct ag_bytes ag_cert_subject_der(const struct ag_cert *cert); /* borrowed */
+struct ag_bytes ag_cert_issuer_der(const struct ag_cert *cert);  /* borrowed */
+struct ag_bytes ag_cert_serial(const struct ag_cert *cert);      /* borrowed, big-endian, minimal */
 bool ag_cert_common_name_is(const struct ag_cert *cert, const char *common_name);
 uint64_t ag_cert_not_before_ms(const struct ag_cert *cert);
 uint64_t ag_cert_not_after_ms(const struct ag_cert *cert);
