@@ -89,6 +89,8 @@ struct ag_td_claims {
     uint8_t mr_owner_config[48];
     uint8_t rtmr[4][48];
     uint8_t report_data[64];
+    uint8_t tee_tcb_svn2[16];  /* TD report 1.5, else zero: the module running now */
+    uint8_t mr_service_td[48]; /* TD report 1.5, else zero */
 };
 
 /* What an SGX quote says of the enclave instead. */
