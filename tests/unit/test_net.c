@@ -103,10 +103,20 @@ static void answer_late(struct fixture *fixture)
     }
 }
 
+static void answer_counts(const struct fixture *fixture, struct ag_net_request *request)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "%u %zu.", ag_net_connection_count(fixture->net),
+             ag_net_buffered_size(fixture->net));
+    answer_text(request, text);
+}
+
 static void handle(void *context, struct ag_net_request *request)
 {
     struct fixture *fixture = context;
-    if (is_path(request, "/hello")) {
+    if (is_path(request, "/counts")) {
+        answer_counts(fixture, request);
+    } else if (is_path(request, "/hello")) {
         answer_text(request, "hello");
     } else if (is_path(request, "/echo")) {
         ag_net_respond(request, 200, "application/octet-stream", ag_net_body(request));
@@ -276,7 +286,38 @@ static unsigned status_of(const struct fixture *fixture, const char *text, size_
     return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? (unsigned)strtoul(answer + 9, NULL, 10) : 0;
 }
 
-/* The server still serves, and holds no connection that it should have let go. */
+/* What the server holds beside the connection that asks: connections and bytes of requests. */
+static void read_counts(const struct fixture *fixture, unsigned *out_connections, size_t *out_size)
+{
+    char answer[4096];
+    int fd = dial(fixture);
+    unsigned connections = 0;
+    size_t size = 0;
+    CHECK(write_text(fd, "GET /counts HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    (void)read_until(fd, answer, sizeof(answer), ".", 1, 3000);
+    const char *body = strstr(answer, "\r\n\r\n");
+    CHECK(body != NULL && sscanf(body + 4, "%u %zu.", &connections, &size) == 2);
+    close(fd);
+    *out_connections = connections - 1u;
+    *out_size = size - 16384u;
+}
+
+/* Waits until the server holds `wanted` connections; the number it holds in the end. */
+static unsigned wait_connections(const struct fixture *fixture, unsigned wanted)
+{
+    unsigned connections = 0;
+    size_t size = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        read_counts(fixture, &connections, &size);
+        if (connections == wanted) {
+            break;
+        }
+        usleep(20000);
+    }
+    return connections;
+}
+
+/* The server still serves. */
 static void check_alive(const struct fixture *fixture)
 {
     const char *hello = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -629,9 +670,12 @@ static void test_buffered_total(void)
     const char *head = "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 150000\r\n\r\n";
     int first = dial(&fixture);
     CHECK(write_text(first, head) && write_all(first, body, sizeof(body)));
-    for (unsigned i = 0; i < 50 && ag_net_buffered_size(fixture.net) < 120000; i++) {
-        usleep(20000);
+    unsigned connections = 0;
+    size_t held = 0;
+    for (unsigned i = 0; i < 50 && held < 120000; i++) {
+        read_counts(&fixture, &connections, &held);
     }
+    CHECK(held >= 120000);
     int second = dial(&fixture);
     char answer[4096];
     CHECK(write_text(second, head));
@@ -644,10 +688,9 @@ static void test_buffered_total(void)
     CHECK(strncmp(answer, "HTTP/1.1 200 ", 13) == 0);
     close(first);
     close(second);
-    for (unsigned i = 0; i < 50 && ag_net_connection_count(fixture.net) != 0; i++) {
-        usleep(20000);
-    }
-    CHECK_U64(ag_net_buffered_size(fixture.net), 0);
+    CHECK_U64(wait_connections(&fixture, 0), 0);
+    read_counts(&fixture, &connections, &held);
+    CHECK_U64(held, 0);
     stop(&fixture);
 }
 
@@ -735,10 +778,7 @@ static void test_timeouts(void)
     int cut = dial(&fixture);
     CHECK(write_text(cut, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nhalf"));
     close(cut);
-    for (unsigned i = 0; i < 50 && ag_net_connection_count(fixture.net) != 0; i++) {
-        usleep(20000);
-    }
-    CHECK_U64(ag_net_connection_count(fixture.net), 0);
+    CHECK_U64(wait_connections(&fixture, 0), 0);
     stop(&fixture);
 }
 
@@ -887,12 +927,9 @@ static void test_late_answers(void)
     CHECK(strncmp(answer, "HTTP/1.1 504 ", 13) == 0);
     CHECK(is_closed(fd, 3000));
     close(fd);
-    CHECK_U64(ag_net_connection_count(fixture.net), 1); /* the handle is still out there */
+    CHECK_U64(wait_connections(&fixture, 1), 1); /* the handle is still out there */
     CHECK_OK(ag_queue_push(fixture.queue, &fixture));
-    for (unsigned i = 0; i < 50 && ag_net_connection_count(fixture.net) != 0; i++) {
-        usleep(20000);
-    }
-    CHECK_U64(ag_net_connection_count(fixture.net), 0);
+    CHECK_U64(wait_connections(&fixture, 0), 0);
 
     /* One connection's handler answers another's request. */
     int first = dial(&fixture);
@@ -1045,8 +1082,8 @@ static void test_client(void)
     CHECK_OK(ag_http_call(http, NULL, "text/plain", AG_LITERAL("one"), &out, &status));
     CHECK_OK(ag_http_call(http, NULL, "text/plain", AG_LITERAL("two"), &out, &status));
     CHECK_BYTES(ag_vec_view(&out), AG_LITERAL("onetwo"));
-    CHECK_U64(ag_net_connection_count(fixture.net), 1); /* one connection for both */
-    usleep(600000);                                     /* the server closes it meanwhile */
+    CHECK_U64(wait_connections(&fixture, 1), 1); /* one connection for both */
+    usleep(600000);                              /* the server closes it meanwhile */
     out.size = 0;
     CHECK_OK(ag_http_get(http, "/field?v=x", &out, &status));
     CHECK_BYTES(ag_vec_view(&out), AG_LITERAL("test"));
