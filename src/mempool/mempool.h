@@ -186,10 +186,12 @@ bool ag_mempool_find(const struct ag_mempool *pool, const struct ag_id *envelope
 
 /* What execution found. `is_charged`: the sender is proved, and what he asked for could not run: a
  * strike. `frees_nonce`: it never reached the chain, so the record of the nonce gives way to one of
- * this envelope: the sender may use the nonce again, nobody may use this envelope again. If it is
- * freed and not charged, nobody proved to be the sender: the source pays. */
+ * this envelope: the sender may use the nonce again, nobody may use this envelope again. If nobody
+ * was proved to be the sender (by `reason`: a body that does not open or decode, does not belong to
+ * its head, or is signed by another), the source pays. */
 struct ag_mempool_outcome {
     uint64_t admission;
+    enum ag_err reason; /* OK: included */
     bool is_charged;
     bool frees_nonce;
 };
