@@ -108,6 +108,10 @@ enum ag_err_class {
     X(0x0a04, NET_PROTOCOL, INPUT, "the peer does not speak the protocol")                         \
     X(0x0b01, RPC_METHOD, INPUT, "no such method")                                                 \
     X(0x0b02, RPC_PARAMS, INPUT, "wrong parameters")                                               \
+    X(0x0b03, RPC_REQUEST, INPUT, "not a JSON-RPC 2.0 request")                                    \
+    X(0x0b04, RPC_AUTH, DENIED, "the operator's token is missing or wrong")                        \
+    X(0x0b05, RPC_SEALED, UNSUPPORTED, "transactions must be sealed: use aegis tx send")           \
+    X(0x0b06, RPC_DISABLED, UNSUPPORTED, "this is switched off on this node")                      \
     X(0x0c01, STATE_MOVE, CORRUPT, "a life cycle was asked for a move it does not have")           \
     X(0x0c02, DRAINING, LIMIT, "the node is shutting down")                                        \
     X(0x0c03, CLOCK, HOST, "the clock went back further than allowed")

@@ -22,7 +22,10 @@ struct ag_rpc_config {
     const char *allowed_host; /* one more Host name accepted on a loopback listener; NULL: none */
     const char
         *operator_token; /* what operators prove with; NULL or "": their methods are refused */
+    const char *version;        /* of the program, for aegis_version; NULL: "0" */
     const struct ag_host *host;
+    unsigned connections_max; /* 0: HTTP_CONNECTIONS */
+    size_t body_size_max;     /* 0: HTTP_BODY_BYTES */
     /* Called on the I/O thread by aegis_drain; must only start the draining. NULL: UNSUPPORTED. */
     void (*drain)(void *context);
     void *drain_context;
