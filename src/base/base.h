@@ -184,6 +184,8 @@ void ag_json_put_null(struct ag_json_out *out, const char *key);
 void ag_json_put_hex(struct ag_json_out *out, const char *key, struct ag_bytes bytes); /* 0x… */
 /* A value that is JSON text already. */
 void ag_json_put_raw(struct ag_json_out *out, const char *key, struct ag_bytes json);
+/* A parsed value, whole. */
+void ag_json_put_value(struct ag_json_out *out, const char *key, const struct ag_json_value *value);
 AG_MUST_CHECK enum ag_err ag_json_finish(struct ag_json_out *out);
 
 /* ---- the host: time and chance ------------------------------------------------------------- */

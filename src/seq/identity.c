@@ -32,24 +32,42 @@ enum ag_err ag_seq_identity_copy(const struct identity *from, struct identity *t
     return AG_OK;
 }
 
-/* Our own policy, in the words any verifier uses: this program on this hardware. */
+/* A policy in the words any verifier uses: this program on this hardware. */
+static enum ag_err write_policy(struct ag_tee *tee, struct ag_vec *out)
+{
+    uint8_t measurement[48];
+    char hex[2 * 48 + 1];
+    ag_tee_measurement(tee, measurement);
+    ag_hex_encode(AG_ARRAY_VIEW(measurement), hex);
+    AG_TRY(ag_vec_printf(out, "accept_tee = %s\nmr_td = %s\n", ag_tee_provider(tee), hex));
+    if (ag_tee_kind(tee) == AG_TEE_INSECURE_SIM) {
+        uint8_t fingerprint[32];
+        char root[2 * 32 + 1];
+        AG_TRY(ag_tee_root_fingerprint(tee, fingerprint));
+        ag_hex_encode(AG_ARRAY_VIEW(fingerprint), root);
+        AG_TRY(ag_vec_printf(out, "insecure_sim_root = %s\n", root));
+    }
+    return AG_OK;
+}
+
+enum ag_err ag_seq_write_policy(const struct ag_conf *conf, const struct ag_host *host,
+                                struct ag_vec *out, struct ag_fault *fault)
+{
+    struct ag_tee *tee = NULL;
+    if (conf->provider == AG_TEE_INSECURE_SIM && !conf->allow_insecure_sim) {
+        return ag_fault_set(fault, AG_ERR_TEE_SIMULATED, "allow_insecure_sim");
+    }
+    AG_TRY(ag_tee_open(conf->provider, conf->sim_dir, host, &tee));
+    enum ag_err err = write_policy(tee, out);
+    ag_tee_close(tee);
+    return err;
+}
+
 enum ag_err ag_seq_own_policy(struct ag_seq *seq)
 {
     struct ag_vec text AG_SCOPED(ag_vec_close);
     ag_vec_init(&text, AG_LIMIT_TEXT_BYTES);
-
-    uint8_t measurement[48];
-    char hex[2 * 48 + 1];
-    ag_tee_measurement(seq->tee, measurement);
-    ag_hex_encode(AG_ARRAY_VIEW(measurement), hex);
-    AG_TRY(ag_vec_printf(&text, "accept_tee = %s\nmr_td = %s\n", ag_tee_provider(seq->tee), hex));
-    if (ag_tee_kind(seq->tee) == AG_TEE_INSECURE_SIM) {
-        uint8_t fingerprint[32];
-        char root[2 * 32 + 1];
-        AG_TRY(ag_tee_root_fingerprint(seq->tee, fingerprint));
-        ag_hex_encode(AG_ARRAY_VIEW(fingerprint), root);
-        AG_TRY(ag_vec_printf(&text, "insecure_sim_root = %s\n", root));
-    }
+    AG_TRY(write_policy(seq->tee, &text));
     unsigned line = 0;
     return ag_policy_parse(ag_vec_view(&text), &seq->policy, &line, NULL);
 }

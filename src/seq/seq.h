@@ -28,6 +28,12 @@ AG_MUST_CHECK enum ag_err ag_seq_open(const struct ag_conf *conf, const struct a
                                       struct ag_seq **out, struct ag_fault *fault);
 void ag_seq_close(struct ag_seq *seq);
 
+/* Appends a policy file that accepts this very program on the configured hardware, and nothing else:
+ * the node judges itself by it, and clients at home may. */
+AG_MUST_CHECK enum ag_err ag_seq_write_policy(const struct ag_conf *conf,
+                                              const struct ag_host *host, struct ag_vec *out,
+                                              struct ag_fault *fault);
+
 /* Starts the sequencer and signer threads. */
 AG_MUST_CHECK enum ag_err ag_seq_start(struct ag_seq *seq);
 /* Stops taking submissions, finishes what is in flight, and stops the threads. What is still in the
