@@ -303,6 +303,8 @@ bool ag_cert_common_name_is(const struct ag_cert *cert, const char *common_name)
 uint64_t ag_cert_not_before_ms(const struct ag_cert *cert);
 uint64_t ag_cert_not_after_ms(const struct ag_cert *cert);
 bool ag_cert_is_ca(const struct ag_cert *cert); /* basicConstraints CA and keyCertSign */
+/* How many intermediates may follow below a CA; UINT32_MAX when it does not say. */
+uint32_t ag_cert_path_length_max(const struct ag_cert *cert);
 bool ag_cert_has_key_usage(const struct ag_cert *cert, unsigned bit); /* RFC 5280 bit number */
 /* The uncompressed point when the key is on P-256 or P-384, else empty. Borrowed. */
 struct ag_bytes ag_cert_point(const struct ag_cert *cert);

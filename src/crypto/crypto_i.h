@@ -24,6 +24,12 @@ enum ag_md {
     AG_MD_COUNT,
 };
 
+enum ag_curve {
+    AG_CURVE_P256,
+    AG_CURVE_P384,
+    AG_CURVE_COUNT,
+};
+
 /* Every fetch names this, so that no other provider is ever asked. */
 #define AG_CRYPTO_PROPERTIES "provider=default"
 
@@ -34,7 +40,7 @@ struct ag_crypto {
     EVP_CIPHER *aes256gcm;
     EVP_SIGNATURE *mldsa87;
     EVP_SIGNATURE *slhdsa;
-    EC_GROUP *p384;
+    EC_GROUP *group[AG_CURVE_COUNT];
     secp256k1_context *secp256k1; /* blinded at start; only its const functions are used after */
     bool has_rdseed;              /* asked once: in a guest, each CPUID is a trip to the host */
     bool has_rdrand;
@@ -43,8 +49,9 @@ struct ag_crypto {
 /* To use this room before ag_crypto_start is a bug, and stops the process. */
 const struct ag_crypto *ag_crypto_get(void);
 
-/* Empties libcrypto's error queue of this thread, since libssl would take what is left there for
- * its own, and returns `err`: so that AG_ENSURE(call == 1, ag_crypto_failed(...)) is one line. */
+/* Empties libcrypto's error queue of this thread: libssl would take what is left for its own. */
+void ag_crypto_forget_errors(void);
+/* Does that and returns `err`, so that AG_ENSURE(call == 1, ag_crypto_failed(...)) is one line. */
 enum ag_err ag_crypto_failed(enum ag_err err);
 
 /* OK when CPUID and XCR0 show what we require, else CPU. */
@@ -141,14 +148,15 @@ AG_MUST_CHECK enum ag_err ag_crypto_key_from_seed(const char *name, struct ag_by
 #define AG_MLKEM1024_CT_SIZE 1568u
 #define AG_KEM_SECRET_SIZE   32u
 
-/* The public point of a P-384 scalar; KEY when it is 0 or not below the order. */
-AG_MUST_CHECK enum ag_err ag_p384_public(const uint8_t scalar[AG_P384_SCALAR_SIZE],
-                                         uint8_t out[AG_P384_POINT_SIZE]);
+/* Scalars are 32 or 48 bytes, points 65 or 97: uncompressed, tag 04 first. */
+size_t ag_ec_point_size(enum ag_curve curve);
+/* The public point of a scalar; KEY when the scalar is 0 or not below the order. */
+AG_MUST_CHECK enum ag_err ag_ec_public(enum ag_curve curve, const uint8_t *scalar, uint8_t *out);
 /* A key from a scalar and its point. */
-AG_MUST_CHECK enum ag_err ag_p384_key(const uint8_t scalar[AG_P384_SCALAR_SIZE],
-                                      const uint8_t point[AG_P384_POINT_SIZE], EVP_PKEY **out);
-/* A public key from an uncompressed point; KEY when it is none. */
-AG_MUST_CHECK enum ag_err ag_p384_peer(const uint8_t point[AG_P384_POINT_SIZE], EVP_PKEY **out);
+AG_MUST_CHECK enum ag_err ag_ec_key(enum ag_curve curve, const uint8_t *scalar,
+                                    const uint8_t *point, EVP_PKEY **out);
+/* A public key from a point; KEY when it is none. */
+AG_MUST_CHECK enum ag_err ag_ec_peer(enum ag_curve curve, const uint8_t *point, EVP_PKEY **out);
 /* x coordinate of private times peer, in a context that derives with the private key. */
 AG_MUST_CHECK enum ag_err ag_p384_derive(EVP_PKEY_CTX *derive, EVP_PKEY *peer,
                                          uint8_t out[AG_P384_SCALAR_SIZE]);

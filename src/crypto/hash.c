@@ -57,7 +57,7 @@ void ag_crypto_scrub(EVP_MD_CTX *context)
     AG_ASSERT(block_size != 0 && block_size <= sizeof(zeroes));
     if (EVP_DigestInit_ex2(context, NULL, NULL) != 1 ||
         EVP_DigestUpdate(context, zeroes, block_size - 1u) != 1) {
-        (void)ag_crypto_failed(AG_ERR_CRYPTO);
+        ag_crypto_forget_errors();
         (void)EVP_MD_CTX_reset(context); /* slower, and frees the wiped state */
     }
 }

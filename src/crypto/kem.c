@@ -92,8 +92,8 @@ static enum ag_err open_hybrid(struct ag_kem_key *key, struct ag_bytes seed)
     AG_TRY(
         ag_crypto_hash_secret(AG_MD_SHAKE256, &seed, 1, (struct ag_buf){x.bytes, sizeof(x.bytes)}));
     AG_TRY(ag_crypto_key_from_seed(mlkem_name, ag_bytes_of(x.bytes, MLKEM_SEED_SIZE), &key->mlkem));
-    AG_TRY(ag_p384_public(scalar, point));
-    return ag_p384_key(scalar, point, &key->p384);
+    AG_TRY(ag_ec_public(AG_CURVE_P384, scalar, point));
+    return ag_ec_key(AG_CURVE_P384, scalar, point, &key->p384);
 }
 
 static enum ag_err open_key(struct ag_kem_key *key, struct ag_bytes seed)
@@ -178,7 +178,7 @@ static enum ag_err open_work(struct ag_kem_work *work)
     work->derive = EVP_PKEY_CTX_new_from_pkey(library, key->p384, AG_CRYPTO_PROPERTIES);
     AG_ENSURE(work->derive != NULL && EVP_PKEY_derive_init(work->derive) == 1,
               ag_crypto_failed(AG_ERR_CRYPTO));
-    return ag_p384_peer(key->public_key + MLKEM_PUBLIC_SIZE, &work->peer);
+    return ag_ec_peer(AG_CURVE_P384, key->public_key + MLKEM_PUBLIC_SIZE, &work->peer);
 }
 
 enum ag_err ag_kem_work_open(const struct ag_kem_key *key, struct ag_kem_work **out)
@@ -255,7 +255,7 @@ static enum ag_err decap_p384(struct ag_kem_work *work, const uint8_t *point,
     bool is_point = point[0] == POINT_CONVERSION_UNCOMPRESSED &&
                     EVP_PKEY_set1_encoded_public_key(work->peer, point, AG_P384_POINT_SIZE) == 1;
     if (!is_point) {
-        (void)ag_crypto_failed(AG_ERR_OPEN);
+        ag_crypto_forget_errors();
         AG_ENSURE(EVP_PKEY_set1_encoded_public_key(work->peer, own, AG_P384_POINT_SIZE) == 1,
                   ag_crypto_failed(AG_ERR_CRYPTO));
     }
@@ -327,9 +327,9 @@ static enum ag_err encap_p384(const uint8_t *ek_point, const uint8_t *scalar, ui
 {
     EVP_PKEY *peer AG_SCOPED(ag_crypto_pkey_cleanup) = NULL;
     EVP_PKEY *ours AG_SCOPED(ag_crypto_pkey_cleanup) = NULL;
-    AG_TRY(ag_p384_peer(ek_point, &peer));
-    AG_TRY(ag_p384_public(scalar, ct_point));
-    AG_TRY(ag_p384_key(scalar, ct_point, &ours));
+    AG_TRY(ag_ec_peer(AG_CURVE_P384, ek_point, &peer));
+    AG_TRY(ag_ec_public(AG_CURVE_P384, scalar, ct_point));
+    AG_TRY(ag_ec_key(AG_CURVE_P384, scalar, ct_point, &ours));
     EVP_PKEY_CTX *derive AG_SCOPED(ag_crypto_pkey_ctx_cleanup) =
         EVP_PKEY_CTX_new_from_pkey(ag_crypto_get()->library, ours, AG_CRYPTO_PROPERTIES);
     AG_ENSURE(derive != NULL && EVP_PKEY_derive_init(derive) == 1, ag_crypto_failed(AG_ERR_CRYPTO));

@@ -37,91 +37,111 @@ enum ag_err ag_crypto_key_from_seed(const char *name, struct ag_bytes seed, EVP_
     return AG_OK;
 }
 
-/* ---- P-384 ---- */
+/* ---- NIST curves ---- */
+
+struct curve {
+    const char *name;
+    size_t scalar_size;
+};
+
+static struct curve find_curve(enum ag_curve curve)
+{
+    return curve == AG_CURVE_P256 ? (struct curve){"P-256", 32} : (struct curve){"P-384", 48};
+}
+
+size_t ag_ec_point_size(enum ag_curve curve)
+{
+    return 1u + 2u * find_curve(curve).scalar_size;
+}
 
 /* A scalar as a number: between 1 and the order, else KEY. */
-static enum ag_err read_scalar(const uint8_t scalar[AG_P384_SCALAR_SIZE], BIGNUM **out)
+static enum ag_err read_scalar(const EC_GROUP *group, const uint8_t *scalar, size_t size,
+                               BIGNUM **out)
 {
-    BIGNUM *number AG_SCOPED(ag_crypto_bn_cleanup) = BN_bin2bn(scalar, AG_P384_SCALAR_SIZE, NULL);
+    BIGNUM *number AG_SCOPED(ag_crypto_bn_cleanup) = BN_bin2bn(scalar, (int)size, NULL);
     AG_ENSURE(number != NULL, ag_crypto_failed(AG_ERR_NO_MEMORY));
     BN_set_flags(number, BN_FLG_CONSTTIME);
-    const BIGNUM *order = EC_GROUP_get0_order(ag_crypto_get()->p384);
+    const BIGNUM *order = EC_GROUP_get0_order(group);
     AG_ENSURE(!BN_is_zero(number) && BN_cmp(number, order) < 0, AG_ERR_KEY);
     *out = number;
     number = NULL;
     return AG_OK;
 }
 
-enum ag_err ag_p384_public(const uint8_t scalar[AG_P384_SCALAR_SIZE],
-                           uint8_t out[AG_P384_POINT_SIZE])
+enum ag_err ag_ec_public(enum ag_curve curve, const uint8_t *scalar, uint8_t *out)
 {
-    const EC_GROUP *group = ag_crypto_get()->p384;
+    const EC_GROUP *group = ag_crypto_get()->group[curve];
+    size_t size = ag_ec_point_size(curve);
     BIGNUM *number AG_SCOPED(ag_crypto_bn_cleanup) = NULL;
-    AG_TRY(read_scalar(scalar, &number));
+    AG_TRY(read_scalar(group, scalar, find_curve(curve).scalar_size, &number));
     EC_POINT *point AG_SCOPED(ag_crypto_point_cleanup) = EC_POINT_new(group);
     AG_ENSURE(point != NULL, ag_crypto_failed(AG_ERR_NO_MEMORY));
     AG_ENSURE(EC_POINT_mul(group, point, number, NULL, NULL, NULL) == 1 &&
-                  EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, out,
-                                     AG_P384_POINT_SIZE, NULL) == AG_P384_POINT_SIZE,
+                  EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, out, size,
+                                     NULL) == size,
               ag_crypto_failed(AG_ERR_CRYPTO));
     return AG_OK;
 }
 
-struct p384_parts {
+/* What the parameters of a key point to. */
+struct ec_parts {
     char group[6];
     uint8_t point[AG_P384_POINT_SIZE];
     uint8_t scalar[AG_P384_SCALAR_SIZE]; /* little-endian, as numbers stand in parameters */
 };
 
-static void wipe_parts(struct p384_parts *parts)
+static void wipe_parts(struct ec_parts *parts)
 {
     ag_wipe(parts, sizeof(*parts));
 }
 
-static enum ag_err import_p384(OSSL_PARAM *params, int selection, enum ag_err refusal,
-                               EVP_PKEY **out)
+static enum ag_err import(OSSL_PARAM *params, int selection, EVP_PKEY **out)
 {
     EVP_PKEY_CTX *context AG_SCOPED(ag_crypto_pkey_ctx_cleanup) =
         EVP_PKEY_CTX_new_from_name(ag_crypto_get()->library, "EC", AG_CRYPTO_PROPERTIES);
     EVP_PKEY *key = NULL;
     AG_ENSURE(context != NULL && EVP_PKEY_fromdata_init(context) == 1,
               ag_crypto_failed(AG_ERR_CRYPTO));
-    AG_ENSURE(EVP_PKEY_fromdata(context, &key, selection, params) == 1, ag_crypto_failed(refusal));
+    AG_ENSURE(EVP_PKEY_fromdata(context, &key, selection, params) == 1,
+              ag_crypto_failed(AG_ERR_KEY));
     *out = key;
     return AG_OK;
 }
 
-enum ag_err ag_p384_key(const uint8_t scalar[AG_P384_SCALAR_SIZE],
-                        const uint8_t point[AG_P384_POINT_SIZE], EVP_PKEY **out)
+enum ag_err ag_ec_key(enum ag_curve curve, const uint8_t *scalar, const uint8_t *point,
+                      EVP_PKEY **out)
 {
-    struct p384_parts parts AG_SCOPED(wipe_parts) = {.group = "P-384"};
-    memcpy(parts.point, point, sizeof(parts.point));
-    for (size_t i = 0; i < AG_P384_SCALAR_SIZE; i++) {
-        parts.scalar[i] = scalar[AG_P384_SCALAR_SIZE - 1u - i];
+    struct ec_parts parts AG_SCOPED(wipe_parts) = {0};
+    size_t size = find_curve(curve).scalar_size;
+    memcpy(parts.group, find_curve(curve).name, sizeof(parts.group));
+    memcpy(parts.point, point, ag_ec_point_size(curve));
+    for (size_t i = 0; i < size; i++) {
+        parts.scalar[i] = scalar[size - 1u - i];
     }
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, parts.group, 0),
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, parts.point,
-                                          sizeof(parts.point)),
-        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, parts.scalar, sizeof(parts.scalar)),
+                                          ag_ec_point_size(curve)),
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, parts.scalar, size),
         OSSL_PARAM_construct_end(),
     };
-    return import_p384(params, EVP_PKEY_KEYPAIR, AG_ERR_KEY, out);
+    return import(params, EVP_PKEY_KEYPAIR, out);
 }
 
-enum ag_err ag_p384_peer(const uint8_t point[AG_P384_POINT_SIZE], EVP_PKEY **out)
+enum ag_err ag_ec_peer(enum ag_curve curve, const uint8_t *point, EVP_PKEY **out)
 {
-    struct p384_parts parts = {.group = "P-384"};
+    struct ec_parts parts = {0};
     /* libcrypto also takes the hybrid tags 06 and 07 at this length; there is one encoding here. */
     AG_ENSURE(point[0] == POINT_CONVERSION_UNCOMPRESSED, AG_ERR_KEY);
-    memcpy(parts.point, point, sizeof(parts.point));
+    memcpy(parts.group, find_curve(curve).name, sizeof(parts.group));
+    memcpy(parts.point, point, ag_ec_point_size(curve));
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, parts.group, 0),
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, parts.point,
-                                          sizeof(parts.point)),
+                                          ag_ec_point_size(curve)),
         OSSL_PARAM_construct_end(),
     };
-    return import_p384(params, EVP_PKEY_PUBLIC_KEY, AG_ERR_KEY, out);
+    return import(params, EVP_PKEY_PUBLIC_KEY, out);
 }
 
 enum ag_err ag_p384_derive(EVP_PKEY_CTX *derive, EVP_PKEY *peer, uint8_t out[AG_P384_SCALAR_SIZE])

@@ -25,9 +25,14 @@ const struct ag_crypto *ag_crypto_get(void)
     return &crypto;
 }
 
-enum ag_err ag_crypto_failed(enum ag_err err)
+void ag_crypto_forget_errors(void)
 {
     ERR_clear_error();
+}
+
+enum ag_err ag_crypto_failed(enum ag_err err)
+{
+    ag_crypto_forget_errors();
     return err;
 }
 
@@ -65,9 +70,12 @@ static enum ag_err fetch_all(struct ag_crypto *out)
     out->aes256gcm = EVP_CIPHER_fetch(out->library, "AES-256-GCM", AG_CRYPTO_PROPERTIES);
     out->mldsa87 = EVP_SIGNATURE_fetch(out->library, "ML-DSA-87", AG_CRYPTO_PROPERTIES);
     out->slhdsa = EVP_SIGNATURE_fetch(out->library, "SLH-DSA-SHA2-256s", AG_CRYPTO_PROPERTIES);
-    out->p384 = EC_GROUP_new_by_curve_name_ex(out->library, AG_CRYPTO_PROPERTIES, NID_secp384r1);
+    out->group[AG_CURVE_P256] =
+        EC_GROUP_new_by_curve_name_ex(out->library, AG_CRYPTO_PROPERTIES, NID_X9_62_prime256v1);
+    out->group[AG_CURVE_P384] =
+        EC_GROUP_new_by_curve_name_ex(out->library, AG_CRYPTO_PROPERTIES, NID_secp384r1);
     AG_ENSURE(out->aes256gcm != NULL && out->mldsa87 != NULL && out->slhdsa != NULL &&
-                  out->p384 != NULL,
+                  out->group[AG_CURVE_P256] != NULL && out->group[AG_CURVE_P384] != NULL,
               ag_crypto_failed(AG_ERR_CRYPTO));
     return AG_OK;
 }

@@ -54,7 +54,7 @@ struct ag_crypto_thread *ag_crypto_thread_get(void)
     }
     if (!make_contexts(thread) || pthread_setspecific(at_exit, thread) != 0) {
         free_contexts(thread);
-        (void)ag_crypto_failed(AG_ERR_NO_MEMORY);
+        ag_crypto_forget_errors();
         return NULL;
     }
     mine = thread;
