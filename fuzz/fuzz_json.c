@@ -100,6 +100,16 @@ static void write_value(const struct ag_json_value *root, struct ag_vec *vec)
     AG_ASSERT(ag_json_finish(&out) == AG_OK);
 }
 
+/* A string without escapes is what stands between its quotes, however long it is. */
+static void check_plain(struct ag_bytes raw, const struct ag_json_value *value)
+{
+    size_t length = 0;
+    const char *text = ag_json_string(value, &length);
+    if (text != NULL && memchr(raw.data, '\\', raw.size) == NULL) {
+        AG_ASSERT(raw.size == length + 2 && memcmp(raw.data + 1, text, length) == 0);
+    }
+}
+
 static void check_members(struct ag_bytes text, const struct ag_json_value *root)
 {
     struct ag_vec whole;
@@ -121,6 +131,7 @@ static void check_members(struct ag_bytes text, const struct ag_json_value *root
             write_value(ag_json_root(json), &alone);
             AG_ASSERT(ag_bytes_equal(ag_vec_view(&whole), ag_vec_view(&alone)));
             ag_json_close(json);
+            check_plain(raw, value);
         }
     }
     ag_vec_close(&whole);

@@ -10,6 +10,8 @@
 #include <setjmp.h>
 #include <string.h>
 
+#include "base/json_i.h"
+
 /* A document is one region. Nobody outside holds references of the library's, so closing a document
  * is dropping the region, and the library's own counting of references has nothing left to do. */
 struct ag_json {
@@ -61,92 +63,82 @@ static void set_up_library(void)
     json_object_seed(seed);
 }
 
-/* ---- scanning ---- */
-
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* The index behind the string that starts with a quote at `at`; the text's size if it never ends. */
-static size_t skip_string(struct ag_bytes text, size_t at)
-{
-    for (at++; at < text.size; at++) {
-        if (text.data[at] == '\\') {
-            at++;
-        } else if (text.data[at] == '"') {
-            return at + 1u;
-        }
-    }
-    return text.size;
-}
-
-/* What a value costs before it exists: levels of nesting and members of each object. */
-struct scan {
-    unsigned depth;
-    size_t value_count;
-    size_t member_counts[AG_LIMIT_JSON_DEPTH];
-};
-
-static enum ag_err scan_structure(struct scan *scan, uint8_t c)
-{
-    switch (c) {
-    case '{':
-    case '[':
-        AG_ENSURE(scan->depth < AG_LIMIT_JSON_DEPTH, AG_ERR_JSON);
-        scan->member_counts[scan->depth++] = 0;
-        scan->value_count++;
-        break;
-    case '}':
-    case ']':
-        AG_ENSURE(scan->depth > 0, AG_ERR_JSON);
-        scan->depth--;
-        break;
-    case ',':
-        scan->value_count++;
-        break;
-    case ':':
-        AG_ENSURE(scan->depth > 0, AG_ERR_JSON);
-        AG_ENSURE(++scan->member_counts[scan->depth - 1u] <= AG_LIMIT_JSON_MEMBERS, AG_ERR_JSON);
-        break;
-    default:
-        break;
-    }
-    AG_ENSURE(scan->value_count <= AG_LIMIT_JSON_VALUES, AG_ERR_JSON);
-    return AG_OK;
-}
-
-static enum ag_err scan_limits(struct ag_bytes text)
-{
-    AG_ENSURE(text.size <= AG_LIMIT_JSON_BYTES, AG_ERR_JSON);
-    /* The library skips a NUL behind a number or a word, so its syntax is ours to refuse. */
-    AG_ENSURE(memchr(text.data, 0, text.size) == NULL, AG_ERR_JSON);
-    struct scan scan = {0};
-    bool is_number = false;
-    for (size_t at = 0; at < text.size;) {
-        uint8_t c = text.data[at];
-        if (c == '"') {
-            at = skip_string(text, at);
-            is_number = false;
-            continue;
-        }
-        if ((c >= '0' && c <= '9') || c == '-') {
-            is_number = true;
-        } else if (is_number && (c == '.' || c == 'e' || c == 'E')) {
-            /* A real has no exact value here: refused rather than rounded. */
-            return AG_ERR_JSON;
-        } else {
-            is_number = false;
-            AG_TRY(scan_structure(&scan, c));
-        }
-        at++;
-    }
-    return AG_OK;
-}
-
 /* ---- parsing ---- */
 
-static enum ag_err run_library(struct ag_bytes text, struct ag_arena *arena, json_t **out)
+/* The string whose place `value` holds, as a value of its own; NULL if it holds no place. */
+static json_t *restore_one(const json_t *value, const struct ag_bytes *strings, size_t count)
+{
+    size_t index = (size_t)json_real_value(value); /* 0.5 is the first */
+    if (index >= count) {
+        return NULL;
+    }
+    return json_stringn_nocheck((const char *)strings[index].data, strings[index].size);
+}
+
+/* One container on the way through a document. */
+struct level {
+    json_t *container;
+    size_t index;
+    void *iterator;
+};
+
+static json_t *child_of(const struct level *level)
+{
+    return json_is_array(level->container) ? json_array_get(level->container, level->index)
+                                           : json_object_iter_value(level->iterator);
+}
+
+static void set_child(const struct level *level, json_t *value)
+{
+    int result = json_is_array(level->container)
+                     ? json_array_set_new(level->container, level->index, value)
+                     : json_object_iter_set_new(level->container, level->iterator, value);
+    AG_ASSERT(result == 0);
+}
+
+static void step(struct level *level)
+{
+    if (json_is_array(level->container)) {
+        level->index++;
+    } else {
+        level->iterator = json_object_iter_next(level->container, level->iterator);
+    }
+}
+
+/* Puts the long strings back in the places that ag_json_shorten gave them. */
+static enum ag_err restore(json_t **root, const struct ag_bytes *strings, size_t count)
+{
+    struct level levels[AG_LIMIT_JSON_DEPTH];
+    unsigned depth = 0;
+    if (json_is_real(*root)) {
+        *root = restore_one(*root, strings, count);
+        return *root != NULL ? AG_OK : AG_ERR_JSON;
+    }
+    levels[depth++] = (struct level){.container = *root, .iterator = json_object_iter(*root)};
+    while (depth > 0) {
+        struct level *level = &levels[depth - 1u];
+        json_t *child = child_of(level);
+        if (child == NULL) {
+            depth--;
+            continue;
+        }
+        if (json_is_real(child)) {
+            child = restore_one(child, strings, count);
+            AG_ENSURE(child != NULL, AG_ERR_JSON);
+            set_child(level, child);
+        }
+        step(level);
+        if (json_is_array(child) || json_is_object(child)) {
+            AG_ASSERT(depth < AG_COUNT(levels));
+            levels[depth++] =
+                (struct level){.container = child, .iterator = json_object_iter(child)};
+        }
+    }
+    return AG_OK;
+}
+
+static enum ag_err run_library(struct ag_bytes text, const struct ag_bytes *strings, size_t count,
+                               struct ag_arena *arena, json_t **out)
 {
     struct parse parse = {.arena = arena};
     parse_now = &parse;
@@ -157,23 +149,37 @@ static enum ag_err run_library(struct ag_bytes text, struct ag_arena *arena, jso
     json_error_t error = {0};
     json_t *root = json_loadb((const char *)text.data, text.size,
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    enum ag_err err = root == NULL ? AG_ERR_JSON : AG_OK;
+    if (err == AG_OK && count != 0) {
+        err = restore(&root, strings, count);
+    }
     parse_now = NULL;
-    AG_ENSURE(root != NULL, AG_ERR_JSON);
+    AG_TRY(err);
     *out = root;
     return AG_OK;
+}
+
+static enum ag_err parse_into(struct ag_bytes text, size_t long_count, struct ag_json *json)
+{
+    struct ag_bytes *strings = NULL;
+    size_t string_count = 0;
+    if (long_count != 0) {
+        AG_TRY(ag_json_shorten(text, long_count, &json->arena, &text, &strings, &string_count));
+    }
+    return run_library(text, strings, string_count, &json->arena, &json->root);
 }
 
 enum ag_err ag_json_parse(struct ag_bytes text, struct ag_json **out)
 {
     AG_ASSERT(pthread_once(&library_once, set_up_library) == 0);
-    AG_ENSURE(text.size != 0, AG_ERR_JSON);
-    AG_TRY(scan_limits(text));
+    size_t long_count = 0;
+    AG_TRY(ag_json_scan(text, &long_count));
 
     struct ag_json *json = ag_alloc(sizeof(*json));
     AG_ENSURE(json != NULL, AG_ERR_NO_MEMORY);
     /* The limits on bytes and values bound the region; it needs none of its own. */
     ag_arena_init(&json->arena, SIZE_MAX);
-    enum ag_err err = run_library(text, &json->arena, &json->root);
+    enum ag_err err = parse_into(text, long_count, json);
     if (err != AG_OK) {
         ag_json_close(json);
         return err;
@@ -308,87 +314,4 @@ bool ag_json_bool(const struct ag_json_value *value, bool fallback)
         return fallback;
     }
     return json_is_true(inner(value));
-}
-
-/* ---- the exact bytes of a member ---- */
-
-static size_t skip_spaces(struct ag_bytes text, size_t at)
-{
-    while (at < text.size && is_space(text.data[at])) {
-        at++;
-    }
-    return at;
-}
-
-/* The index behind the value that starts at `at`. Brackets are counted, not matched by kind: the
- * text has been parsed before. The text's size if the value never ends. */
-static size_t skip_value(struct ag_bytes text, size_t at)
-{
-    size_t depth = 0;
-    while (at < text.size) {
-        uint8_t c = text.data[at];
-        if (c == '"') {
-            at = skip_string(text, at);
-        } else if (c == '{' || c == '[') {
-            depth++;
-            at++;
-        } else if (depth != 0 && (c == '}' || c == ']')) {
-            depth--;
-            at++;
-        } else if (depth == 0 && (c == ',' || c == '}' || c == ']' || is_space(c))) {
-            return at;
-        } else {
-            at++;
-            continue;
-        }
-        /* A string or a closed bracket at the top ends the value. */
-        if (depth == 0) {
-            return at;
-        }
-    }
-    return at;
-}
-
-static bool is_at(struct ag_bytes text, size_t at, char wanted)
-{
-    return at < text.size && text.data[at] == (uint8_t)wanted;
-}
-
-enum ag_err ag_json_raw_member(struct ag_bytes text, const char *key, struct ag_bytes *out)
-{
-    struct ag_bytes wanted = ag_bytes_of(key, strlen(key));
-    struct ag_bytes found = {0};
-    bool is_found = false;
-
-    size_t at = skip_spaces(text, 0);
-    AG_ENSURE(is_at(text, at, '{'), AG_ERR_JSON);
-    at = skip_spaces(text, at + 1u);
-    while (!is_at(text, at, '}')) {
-        AG_ENSURE(is_at(text, at, '"'), AG_ERR_JSON);
-        size_t key_end = skip_string(text, at);
-        AG_ENSURE(key_end < text.size && key_end - at >= 2, AG_ERR_JSON);
-        struct ag_bytes name = {text.data + at + 1u, key_end - at - 2u};
-        at = skip_spaces(text, key_end);
-        AG_ENSURE(is_at(text, at, ':'), AG_ERR_JSON);
-        at = skip_spaces(text, at + 1u);
-        size_t value_end = skip_value(text, at);
-        AG_ENSURE(value_end > at && value_end < text.size, AG_ERR_JSON);
-        /* A key with escapes is never equal; the parser has refused two keys that mean the same. */
-        if (ag_bytes_equal(name, wanted)) {
-            AG_ENSURE(!is_found, AG_ERR_JSON);
-            is_found = true;
-            found = (struct ag_bytes){text.data + at, value_end - at};
-        }
-        at = skip_spaces(text, value_end);
-        if (is_at(text, at, ',')) {
-            at = skip_spaces(text, at + 1u);
-            AG_ENSURE(is_at(text, at, '"'), AG_ERR_JSON);
-        } else {
-            AG_ENSURE(is_at(text, at, '}'), AG_ERR_JSON);
-        }
-    }
-    AG_ENSURE(skip_spaces(text, at + 1u) == text.size, AG_ERR_JSON);
-    AG_ENSURE(is_found, AG_ERR_NOT_FOUND);
-    *out = found;
-    return AG_OK;
 }

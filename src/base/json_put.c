@@ -68,10 +68,9 @@ void ag_json_put_value(struct ag_json_out *out, const char *key, const struct ag
             continue;
         }
         const char *name = NULL;
-        const struct ag_json_value *child =
-            ag_json_type(level->value) == AG_JSON_OBJECT
-                ? ag_json_member(level->value, level->next, &name)
-                : ag_json_at(level->value, level->next);
+        const struct ag_json_value *child = ag_json_type(level->value) == AG_JSON_OBJECT
+                                                ? ag_json_member(level->value, level->next, &name)
+                                                : ag_json_at(level->value, level->next);
         level->next++;
         if (!is_nested(child)) {
             put_plain(out, name, child);

@@ -16,6 +16,39 @@ static enum ag_err parse(struct ag_bytes text)
     return err;
 }
 
+/* Writes what was read; by recursion, for the tests' own texts. */
+static void write_value(struct ag_json_out *out, const char *key, const struct ag_json_value *value)
+{
+    bool is_object = ag_json_type(value) == AG_JSON_OBJECT;
+    size_t length = 0;
+    int64_t number = 0;
+    if (ag_json_string(value, &length) != NULL) {
+        ag_json_put_text(out, key, ag_bytes_of(ag_json_string(value, NULL), length));
+    } else if (ag_json_i64(value, &number) == AG_OK) {
+        ag_json_put_i64(out, key, number);
+    } else {
+        if (is_object) {
+            ag_json_object(out, key);
+        } else {
+            ag_json_array(out, key);
+        }
+        for (size_t i = 0; i < ag_json_count(value); i++) {
+            const char *name = NULL;
+            const struct ag_json_value *member = ag_json_member(value, i, &name);
+            write_value(out, name, is_object ? member : ag_json_at(value, i));
+        }
+        ag_json_end(out);
+    }
+}
+
+static void write_tree(const struct ag_json_value *root, struct ag_vec *vec)
+{
+    struct ag_json_out out;
+    ag_json_begin(&out, vec, false);
+    write_value(&out, NULL, root);
+    CHECK_OK(ag_json_finish(&out));
+}
+
 /* ---- what is refused ---- */
 
 static void test_parse(void)
@@ -290,6 +323,103 @@ static void test_read_wrong_types(void)
     ag_json_close(NULL);
 }
 
+/* ---- long strings, which go round the library ---- */
+
+#define L16  "0123456789abcdef"
+#define L127 L16 L16 L16 L16 L16 L16 L16 "0123456789abcde"
+#define L128 L127 "f"
+
+static void test_long_strings(void)
+{
+    static const struct {
+        const char *name;
+        const char *text;
+        const char *written; /* NULL: refused */
+    } cases[] = {
+        {"alone", "\"" L128 "\"", "\"" L128 "\""},
+        {"with blanks", " \"" L128 "\"\n", "\"" L128 "\""},
+        {"one below the length", "[\"" L127 "\"]", "[\"" L127 "\"]"},
+        {"several", "[\"" L128 "a\",\"" L128 "b\",1,\"" L127 "c\"]",
+         "[\"" L128 "a\",\"" L128 "b\",1,\"" L127 "c\"]"},
+        {"in objects", "{\"a\":\"" L128 "\",\"b\":{\"c\":\"d" L128 "\"},\"e\":[[\"f" L128 "\"]]}",
+         "{\"a\":\"" L128 "\",\"b\":{\"c\":\"d" L128 "\"},\"e\":[[\"f" L128 "\"]]}"},
+        {"a key", "{\"" L128 "\" : 1}", "{\"" L128 "\":1}"},
+        {"key and value", "{\"" L128 "\":\"" L128 "\"}", "{\"" L128 "\":\"" L128 "\"}"},
+        {"brackets, commas, points", "[\"" L128 "]}[{,:1.5e3\",2]", "[\"" L128 "]}[{,:1.5e3\",2]"},
+        {"an escape", "[\"" L128 "\\n\"]", "[\"" L128 "\\n\"]"},
+        {"an escaped quote", "[\"" L128 "\\\"\",\"x\"]", "[\"" L128 "\\\"\",\"x\"]"},
+        {"not ASCII", "[\"" L128 "\xc3\xa9\"]", "[\"" L128 "\xc3\xa9\"]"},
+        {"delete", "[\"" L128 "\x7f\"]", "[\"" L128 "\\u007f\"]"},
+        {"a number right behind", "[\"" L128 "\"5]", NULL},
+        {"a number right before", "[5\"" L128 "\"]", NULL},
+        {"a point right before", "[.\"" L128 "\"]", NULL},
+        {"a minus right before", "[-\"" L128 "\"]", NULL},
+        {"an exponent right behind", "[\"" L128 "\"e5]", NULL},
+        {"two in a row", "[\"" L128 "\"\"" L128 "\"]", NULL},
+        {"where a key belongs", "{\"" L128 "\"}", NULL},
+        {"two colons", "{\"a\":\"" L128 "\":1}", NULL},
+        {"two at the top", "\"" L128 "\" \"" L128 "\"", NULL},
+        {"a real beside it", "[\"" L128 "\",0.5]", NULL},
+        {"a real instead of it", "[0.5,\"" L128 "\"]", NULL},
+        {"the same key twice", "{\"" L128 "\":1,\"" L128 "\":2}", NULL},
+        {"a control character", "[\"" L128 "\x01\"]", NULL},
+        {"a line break", "[\"" L128 "\n\"]", NULL},
+        {"wrong UTF-8", "[\"" L128 "\xff\"]", NULL},
+        {"never closed", "[\"" L128, NULL},
+        {"closed by an escape", "[\"" L128 "\\\"]", NULL},
+    };
+    struct ag_vec vec;
+    ag_vec_init(&vec, 10000);
+    for (size_t i = 0; i < AG_COUNT(cases); i++) {
+        struct ag_json *json = NULL;
+        struct ag_bytes text = ag_bytes_of(cases[i].text, strlen(cases[i].text));
+        uint64_t before = ag_alloc_count();
+        enum ag_err err = ag_json_parse(text, &json);
+        uint64_t count = ag_alloc_count() - before;
+        ag_test_check_err(err, cases[i].written == NULL ? AG_ERR_JSON : AG_OK, cases[i].name,
+                          __FILE__, __LINE__);
+        if (err == AG_OK && cases[i].written != NULL) {
+            vec.size = 0;
+            write_tree(ag_json_root(json), &vec);
+            ag_test_check_bytes(ag_vec_view(&vec),
+                                ag_bytes_of(cases[i].written, strlen(cases[i].written)),
+                                cases[i].name, __FILE__, __LINE__);
+        }
+        ag_json_close(json);
+        for (uint64_t nth = 1; nth <= count; nth++) {
+            ag_alloc_fail_nth(nth);
+            CHECK_ERR(ag_json_parse(text, &json), AG_ERR_NO_MEMORY);
+        }
+    }
+    ag_vec_close(&vec);
+}
+
+/* Strings of every length about the border, at every alignment, with one byte of any value. */
+static void test_long_string_bytes(void)
+{
+    char text[200];
+    for (size_t length = 120; length < 145; length++) {
+        for (unsigned c = 1; c < 256; c++) {
+            size_t place = ag_test_random() % length;
+            memset(text, 'x', sizeof(text));
+            memcpy(text, "[\"", 2);
+            text[2 + place] = (char)c;
+            memcpy(text + 2 + length, "\"]", 2);
+            bool is_plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+            struct ag_json *json = NULL;
+            CHECK_ERR(ag_json_parse(ag_bytes_of(text, length + 4), &json),
+                      is_plain ? AG_OK : AG_ERR_JSON);
+            size_t got_length = 0;
+            const char *got = ag_json_string(ag_json_at(ag_json_root(json), 0), &got_length);
+            if (is_plain) {
+                CHECK(got != NULL && got_length == length && memcmp(got, text + 2, length) == 0 &&
+                      got[length] == '\0');
+            }
+            ag_json_close(json);
+        }
+    }
+}
+
 /* ---- the exact bytes of a member ---- */
 
 static void test_raw_member(void)
@@ -485,6 +615,8 @@ static const struct ag_test_case cases[] = {
     {"parse: without memory", test_parse_without_memory},
     {"read: values", test_read},
     {"read: wrong types", test_read_wrong_types},
+    {"long strings", test_long_strings},
+    {"long strings: lengths and bytes", test_long_string_bytes},
     {"raw member", test_raw_member},
     {"write: all kinds", test_write},
     {"write: pretty", test_write_pretty},
