@@ -278,9 +278,8 @@ static bool check_pck(const struct run_case *one, struct ag_bytes pem,
     } texts[] = {
         {"not_before", not_before}, {"not_after", not_after}, {"ca", ca}, {"serial", serial}};
     const struct field fields[] = {
-        BYTES("fmspc", pck.fmspc),    BYTES("pceid", pck.pce_id),
-        BYTES("cpusvn", pck.cpu_svn), NUMBER("pcesvn", pck.pce_svn),
-        BYTES("ppid", pck.ppid),      {"serial", ag_cert_serial(chain.certs[0]), false, 0},
+        BYTES("fmspc", pck.fmspc),     BYTES("pceid", pck.pce_id), BYTES("cpusvn", pck.cpu_svn),
+        NUMBER("pcesvn", pck.pce_svn), BYTES("ppid", pck.ppid),
     };
     bool is_right = ag_json_count(object) == AG_COUNT(fields) + AG_COUNT(texts) ||
                     run_fail(one, "pck has another number of members");
