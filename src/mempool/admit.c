@@ -92,12 +92,24 @@ static enum ag_err screen_stamp(struct ag_admission *item, const struct ag_envel
     return AG_OK;
 }
 
+static bool is_class_field(const struct ag_fault *fault)
+{
+    return fault->field != NULL &&
+           (strcmp(fault->field, "head class") == 0 || strcmp(fault->field, "body class") == 0);
+}
+
+static enum ag_err decode(struct ag_bytes bytes, struct ag_envelope *out, struct ag_fault *fault)
+{
+    enum ag_err err = ag_envelope_decode(bytes, out, fault);
+    return err == AG_ERR_WIRE_VALUE && is_class_field(fault) ? AG_ERR_ENVELOPE_CLASS : err;
+}
+
 /* The cheap checks, in the order of the header. What passes becomes a candidate. */
 static enum ag_err screen(struct ag_mempool *pool, struct ag_admission *item, size_t item_index)
 {
     struct candidate *candidate = &pool->candidates[pool->candidate_count];
     struct ag_envelope *envelope = &candidate->envelope;
-    AG_TRY(ag_envelope_decode(item->bytes, envelope, &item->fault));
+    AG_TRY(decode(item->bytes, envelope, &item->fault));
     AG_TRY(screen_clear(pool, envelope, &item->fault));
     AG_TRY(ag_envelope_id(envelope, &item->envelope_id));
     if (ag_mempool_table_find(&pool->replay, item->envelope_id.bytes) != NULL) {
