@@ -72,7 +72,7 @@ enum ag_err ag_bundle_decode(struct ag_bytes in, struct ag_bundle *out, struct a
     bundle.created_ms = ag_rd_u64(&rd, "created_ms");
     bundle.previous = ag_rd_hash(&rd, "previous");
     bundle.kem_count = ag_rd_u8(&rd, "kem count");
-    if (bundle.kem_count > AG_LIMIT_BUNDLE_KEMS) {
+    if (bundle.kem_count == 0 || bundle.kem_count > AG_LIMIT_BUNDLE_KEMS) {
         ag_rd_refuse_limit(&rd, AG_ERR_WIRE_LIMIT, "kem count", AG_LIMIT_BUNDLE_KEMS,
                            bundle.kem_count);
     }
