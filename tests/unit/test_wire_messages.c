@@ -17,8 +17,7 @@ static const struct wire_message *find(const char *name)
             return &wire_messages[i];
         }
     }
-    AG_ASSERT(!"a message of this name");
-    return NULL;
+    ag_assert_failed(name, __FILE__, __LINE__);
 }
 
 static enum ag_err again(const struct wire_message *message, struct ag_bytes in,
