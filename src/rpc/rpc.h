@@ -17,11 +17,10 @@ struct ag_seq;
 struct ag_rpc;
 
 struct ag_rpc_config {
-    const char *listen;       /* see ag_net_address_parse */
-    const char *origin;       /* the one web origin that may call us; NULL: none */
-    const char *allowed_host; /* one more Host name accepted on a loopback listener; NULL: none */
-    const char
-        *operator_token; /* what operators prove with; NULL or "": their methods are refused */
+    const char *listen;         /* see ag_net_address_parse */
+    const char *origin;         /* the one web origin that may call us; NULL: none */
+    const char *allowed_host;   /* one more Host name accepted on a loopback listener; NULL: none */
+    const char *operator_token; /* copied; NULL or "": operator methods are refused */
     const char *version;        /* of the program, for aegis_version; NULL: "0" */
     const struct ag_host *host;
     unsigned connections_max; /* 0: HTTP_CONNECTIONS */
