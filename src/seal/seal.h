@@ -73,7 +73,8 @@ AG_MUST_CHECK enum ag_err ag_seal_unseal(const struct ag_seal *seal, enum ag_pur
  *   2. commit
  *   3. ag_seal_anchor_advance(tee, c + 1); only now may anything leave that the commit decided
  *
- * and each start makes one anchored commit, after ag_seal_anchor_check and before anything leaves.
+ * Each start makes an empty anchored commit, after ag_seal_anchor_check and before anything leaves, and
+ * so does whoever goes on after a failed one: two records with one value must not both matter.
  *
  * A crash before 2 leaves stored = counter. A crash between 2 and 3 leaves stored = counter + 1,
  * which the next start accepts, because only this program can have sealed it, and catches up. An
