@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* replay: runs a fuzz target over kept inputs, without libFuzzer. Each argument is a folder. No input
- * at all is a failure: a moved corpus must not look like a passed test. */
+/* replay: runs a fuzz target over kept inputs, without libFuzzer. Each argument is a folder. No
+ * input at all is a failure: a moved corpus must not look like a passed test. */
 
 #include <dirent.h>
 #include <stdint.h>

@@ -55,7 +55,7 @@ AG_MUST_CHECK enum ag_err ag_batch_header_decode(struct ag_bytes in, struct ag_b
 /* ag_hash(BATCH, encoding): what both signatures and the evidence cover. */
 AG_MUST_CHECK enum ag_err ag_batch_header_digest(struct ag_bytes encoding, struct ag_hash *out);
 
-/* ---- evidence on the wire ---------------------------------------------------------------------- */
+/* ---- evidence on the wire -------------------------------------------------------------------- */
 
 enum ag_tee_kind {
     AG_TEE_TDX = 1,
@@ -94,7 +94,7 @@ AG_MUST_CHECK enum ag_err ag_collateral_encode(const struct ag_collateral *colla
 AG_MUST_CHECK enum ag_err ag_collateral_decode(struct ag_bytes in, struct ag_collateral *out,
                                                struct ag_fault *fault);
 
-/* ---- the batch file ---------------------------------------------------------------------------- */
+/* ---- the batch file -------------------------------------------------------------------------- */
 
 /* One admitted envelope of a batch, in plan order. */
 struct ag_batch_entry {

@@ -14,7 +14,7 @@
 
 struct ag_vec;
 
-/* ---- Merkle trees (RFC 9162) ------------------------------------------------------------------ */
+/* ---- Merkle trees (RFC 9162) ----------------------------------------------------------------- */
 
 #define AG_PROOF_NODES_MAX 64u
 struct ag_proof {
@@ -45,7 +45,7 @@ AG_MUST_CHECK enum ag_err ag_merkle_verify_consistency(uint64_t old_size,
                                                        const struct ag_id *new_root,
                                                        const struct ag_id *nodes, size_t count);
 
-/* ---- admission -------------------------------------------------------------------------------- */
+/* ---- admission ------------------------------------------------------------------------------- */
 
 /* One group commit: what was put on disk together and signed together. */
 struct ag_group {
@@ -91,7 +91,7 @@ AG_MUST_CHECK enum ag_err ag_admission_receipt_verify(const struct ag_admission_
                                                       struct ag_bytes bundle_encoding,
                                                       struct ag_fault *fault);
 
-/* ---- outcome ---------------------------------------------------------------------------------- */
+/* ---- outcome --------------------------------------------------------------------------------- */
 
 enum ag_outcome_status { AG_OUTCOME_INCLUDED = 1, AG_OUTCOME_EXCLUDED = 2 };
 #define AG_NO_TX_INDEX 0xffffffffu

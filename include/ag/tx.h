@@ -25,7 +25,8 @@ struct ag_bundle_kem {
     struct ag_bytes public_key;
 };
 
-/* Everything a client must know of a node. Its digest is in the report data of the node's evidence. */
+/* Everything a client must know of a node. Its digest is in the report data of the node's
+ * evidence. */
 struct ag_bundle {
     uint64_t chain_id;
     struct ag_hash genesis;
@@ -45,7 +46,8 @@ AG_MUST_CHECK enum ag_err ag_bundle_decode(struct ag_bytes in, struct ag_bundle 
 AG_MUST_CHECK enum ag_err ag_bundle_digest(struct ag_bytes encoding, struct ag_hash *out);
 /* The key of one suite, or NULL. */
 const struct ag_bundle_kem *ag_bundle_find_kem(const struct ag_bundle *bundle, uint16_t kem);
-/* HPKE info: "aegis/v1/envelope" 00 | version u16 | chain id u64 | key epoch u64 | bundle digest. */
+/* HPKE info: "aegis/v1/envelope" 00 | version u16 | chain id u64 | key epoch u64 | bundle
+ * digest. */
 #define AG_HPKE_INFO_SIZE 84u
 void ag_hpke_info_bytes(uint64_t chain_id, uint64_t key_epoch, const struct ag_hash *bundle_digest,
                         uint8_t out[AG_HPKE_INFO_SIZE]);
@@ -161,7 +163,7 @@ AG_MUST_CHECK enum ag_err ag_envelope_seal(const struct ag_host *host,
                                            struct ag_head *head, struct ag_body *body,
                                            unsigned stamp_bits, struct ag_vec *out);
 
-/* ---- Ethereum transactions -------------------------------------------------------------------- */
+/* ---- Ethereum transactions ------------------------------------------------------------------- */
 
 enum ag_eth_type {
     AG_ETH_LEGACY = 0,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/wire_i.h"
 
-/* AGBF, the batch file: magic, version, header, ML-DSA-87 and SLH-DSA signatures, bundle, evidence of
- * the bundle, evidence of the batch, collateral, judged_ms, entry count u32, entries to the end. What
- * has no fixed size carries its length u32. The parts are judged by ag_batch_verify, one claim each:
- * here only their frames are. */
+/* AGBF, the batch file: magic, version, header, ML-DSA-87 and SLH-DSA signatures, bundle, evidence
+ * of the bundle, evidence of the batch, collateral, judged_ms, entry count u32, entries to the
+ * end. What has no fixed size carries its length u32. The parts are judged by ag_batch_verify, one
+ * claim each: here only their frames are. */
 
 enum {
     HEAD_LIMIT = AG_HEAD_SIZE_MAX

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* AGEV, in clear: magic, version, kem, kdf, aead, chain_id, key_epoch, head class u8, body class u8,
- * enc; then sealed_head, sealed_body and the stamp. The suite and the classes fix every size, so
- * there are no lengths. */
+/* AGEV, in clear: magic, version, kem, kdf, aead, chain_id, key_epoch, head class u8, body class
+ * u8, enc; then sealed_head, sealed_body and the stamp. The suite and the classes fix every size,
+ * so there are no lengths. */
 
 _Static_assert(AG_ENVELOPE_CLEAR_SIZE + AG_KEM_ENC_SIZE_MAX + 768 + 131072 + 2 * AG_GCM_TAG_SIZE +
                        8 <=

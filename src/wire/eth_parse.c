@@ -11,8 +11,8 @@
  *   4844    ... access_list blob_fee blob_hashes parity r s, `to` not empty                     14
  *   7702    ... access_list authorization_list parity r s, `to` not empty                       13
  *
- * A 4844 transaction is taken in its canonical form only; the form of the gossip network, which wraps
- * it with blobs, commitments and proofs, is refused: its first item is a list. */
+ * A 4844 transaction is taken in its canonical form only; the form of the gossip network, which
+ * wraps it with blobs, commitments and proofs, is refused: its first item is a list. */
 
 static const size_t field_counts[] = {
     [AG_ETH_LEGACY] = 9, [AG_ETH_2930] = 11, [AG_ETH_1559] = 12,

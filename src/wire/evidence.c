@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* AGEE, evidence: magic, version, kind u8, quote with its length u32. AGCO, collateral: magic, version,
- * seven parts with their lengths u32, fetched_ms. */
+/* AGEE, evidence: magic, version, kind u8, quote with its length u32. AGCO, collateral: magic,
+ * version, seven parts with their lengths u32, fetched_ms. */
 
 const char *ag_tee_kind_name(uint8_t kind)
 {

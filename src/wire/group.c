@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* AGAG, the admission group, 178 bytes; and AGAR, the admission receipt: magic, version, group, leaf,
- * proof, signature. */
+/* AGAG, the admission group, 178 bytes; and AGAR, the admission receipt: magic, version, group,
+ * leaf, proof, signature. */
 
 static enum ag_err check(const struct ag_group *group, struct ag_fault *fault)
 {

@@ -5,9 +5,9 @@
 
 #include "crypto/crypto.h"
 
-/* Trees of [RFC9162 2.1]: leaf = SHA-256(00 | data), node = SHA-256(01 | left | right). A level with
- * an odd count hands its last node up unhashed, which gives the same tree as the recursive definition
- * with the largest power of two on the left. */
+/* Trees of [RFC9162 2.1]: leaf = SHA-256(00 | data), node = SHA-256(01 | left | right). A level
+ * with an odd count hands its last node up unhashed, which gives the same tree as the recursive
+ * definition with the largest power of two on the left. */
 
 enum {
     LEVELS_MAX = 64
@@ -31,7 +31,8 @@ enum ag_err ag_merkle_leaf(struct ag_bytes leaf, struct ag_id *out)
 
 enum ag_err ag_merkle_root(const struct ag_id *leaf_hashes, size_t count, struct ag_id *out)
 {
-    /* full[k] is the root of a whole subtree of 2^k leaves; bit k of `done` says that it is there. */
+    /* full[k] is the root of a whole subtree of 2^k leaves; bit k of `done` says that it is
+     * there. */
     struct ag_id full[LEVELS_MAX];
     struct ag_id node;
 
@@ -63,9 +64,9 @@ enum ag_err ag_merkle_root(const struct ag_id *leaf_hashes, size_t count, struct
     return AG_OK;
 }
 
-/* A built tree holds its levels in a row, leaves first; only hashed nodes are stored, so that it has
- * 2 * count - 1 of them. A level of `width` nodes stores the first `stored`; where the width is odd,
- * the last one is the last one of the level below. */
+/* A built tree holds its levels in a row, leaves first; only hashed nodes are stored, so that it
+ * has 2 * count - 1 of them. A level of `width` nodes stores the first `stored`; where the width
+ * is odd, the last one is the last one of the level below. */
 struct level {
     size_t start;
     size_t width;

@@ -2,7 +2,8 @@
 #ifndef AG_WIRE_WIRE_H
 #define AG_WIRE_WIRE_H
 
-/* wire: the only encoder and decoder of every stored, signed or sent message, and of its identifier.
+/* wire: the only encoder and decoder of every stored, signed or sent message, and of its
+ * identifier.
  *
  * Owns:    nothing; a decoded struct borrows from the bytes it was decoded from.
  * Threads: values only; every function may be called from any thread.
@@ -91,10 +92,11 @@ struct ag_rlp_item {
 /* Takes the first item off `*in`. RLP when its header is not canonical or it is cut short. What is
  * inside a list is not looked at: see ag_rlp_check. */
 AG_MUST_CHECK enum ag_err ag_rlp_next(struct ag_bytes *in, struct ag_rlp_item *out);
-/* Exactly one item, canonical all the way down. Nesting deeper than RLP_DEPTH is RLP with a limit in
- * `fault`. No recursion. */
+/* Exactly one item, canonical all the way down. Nesting deeper than RLP_DEPTH is RLP with a limit
+ * in `fault`. No recursion. */
 AG_MUST_CHECK enum ag_err ag_rlp_check(struct ag_bytes in, struct ag_fault *fault);
-/* Appends a string; an integer without leading zeros (zero is the empty string); a list's header. */
+/* Appends a string; an integer without leading zeros (zero is the empty string); a list's
+ * header. */
 AG_MUST_CHECK enum ag_err ag_rlp_put_string(struct ag_vec *out, struct ag_bytes text);
 AG_MUST_CHECK enum ag_err ag_rlp_put_integer(struct ag_vec *out, struct ag_bytes big_endian);
 AG_MUST_CHECK enum ag_err ag_rlp_put_u64(struct ag_vec *out, uint64_t value);
@@ -102,9 +104,9 @@ AG_MUST_CHECK enum ag_err ag_rlp_put_list(struct ag_vec *out, size_t payload_siz
 
 /* ---- Ethereum transactions ----------------------------------------------------------------- */
 
-/* ag_eth_tx_decode with a choice: FORM stops before the intrinsic rules of a fork (nonce limit, fees,
- * gas, counts), which old transactions of other chains need not keep; OSAKA is what the public
- * function asks for. Only FORM takes more than TX_BYTES. */
+/* ag_eth_tx_decode with a choice: FORM stops before the intrinsic rules of a fork (nonce limit,
+ * fees, gas, counts), which old transactions of other chains need not keep; OSAKA is what the
+ * public function asks for. Only FORM takes more than TX_BYTES. */
 enum ag_eth_rules {
     AG_ETH_RULES_FORM,
     AG_ETH_RULES_OSAKA

@@ -35,7 +35,8 @@ enum ag_err ag_wire_bundle_match(struct ag_bytes bundle_encoding, const struct a
                                  uint64_t chain_id, uint64_t key_epoch, struct ag_bundle *out,
                                  struct ag_fault *fault);
 
-/* The smallest class that holds `size` bytes; WIRE_LIMIT when none does. `out_index` may be NULL. */
+/* The smallest class that holds `size` bytes; WIRE_LIMIT when none does. `out_index` may be
+ * NULL. */
 enum ag_wire_classes {
     AG_WIRE_HEAD_CLASSES,
     AG_WIRE_BODY_CLASSES

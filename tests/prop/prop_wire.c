@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../unit/test_wire_samples.h"
 
-/* Laws of the wire, over many seeds: decode after encode gives the same message, encode after decode
- * the same bytes, and no change of a byte goes unseen. */
+/* Laws of the wire, over many seeds: decode after encode gives the same message, encode after
+ * decode the same bytes, and no change of a byte goes unseen. */
 
 enum {
     ROUNDS = 200
@@ -62,7 +62,8 @@ static void every_byte_counts(void)
     }
 }
 
-/* The struct comes back, not only the bytes: a field that neither side handles would not show there. */
+/* The struct comes back, not only the bytes: a field that neither side handles would not show
+ * there. */
 static void head_fields_come_back(void)
 {
     start();

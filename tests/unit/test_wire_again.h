@@ -2,8 +2,8 @@
 #ifndef AG_TEST_WIRE_AGAIN_H
 #define AG_TEST_WIRE_AGAIN_H
 
-/* Every message decoded and encoded again, for unit tests, property tests and fuzz targets: whatever a
- * decoder takes must come out byte for byte. */
+/* Every message decoded and encoded again, for unit tests, property tests and fuzz targets:
+ * whatever a decoder takes must come out byte for byte. */
 
 #include "wire/wire.h"
 

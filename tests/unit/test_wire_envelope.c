@@ -226,7 +226,7 @@ static void stamp_bits_are_those_of_the_hash(void)
     }
 }
 
-/* ---- what sealing refuses ---------------------------------------------------------------------- */
+/* ---- what sealing refuses -------------------------------------------------------------------- */
 
 static void sealing_refuses(void)
 {

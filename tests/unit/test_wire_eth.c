@@ -5,13 +5,13 @@
 #include "test.h"
 #include "wire/wire.h"
 
-/* Ethereum transactions: one of each type, bent one rule at a time. Thousands of published cases run
- * through tests/vectors/run-ethereum. */
+/* Ethereum transactions: one of each type, bent one rule at a time. Thousands of published cases
+ * run through tests/vectors/run-ethereum. */
 
 static const struct ag_secp256k1_key key = {{[31] = 9}};
 static const struct ag_bytes none = {NULL, 0};
 
-/* ---- a small builder --------------------------------------------------------------------------- */
+/* ---- a small builder ------------------------------------------------------------------------- */
 
 enum {
     MAX_ITEMS = 16
@@ -194,7 +194,7 @@ static enum ag_err decode(const struct plan *plan, struct ag_eth_tx *tx, struct 
     return err;
 }
 
-/* ---- cases ------------------------------------------------------------------------------------ */
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 static void every_type_decodes(void)
 {

@@ -35,7 +35,7 @@ static enum ag_err again(const struct wire_message *message, struct ag_bytes in,
     return err;
 }
 
-/* ---- every message in the same ways ----------------------------------------------------------- */
+/* ---- every message in the same ways ---------------------------------------------------------- */
 
 static void truncations_are_refused(void)
 {
@@ -113,7 +113,7 @@ static void messages_are_not_taken_for_each_other(void)
     }
 }
 
-/* ---- fields: one wrong value each ------------------------------------------------------------- */
+/* ---- fields: one wrong value each ------------------------------------------------------------ */
 
 /* Overwrites `size` bytes with a big-endian value; a negative place counts from the end. */
 struct patch {
@@ -274,7 +274,7 @@ static void wrong_fields_are_refused(void)
     }
 }
 
-/* ---- order, repeats, padding ------------------------------------------------------------------ */
+/* ---- order, repeats, padding ----------------------------------------------------------------- */
 
 static struct ag_vec encode_head(const struct ag_head *head)
 {
@@ -415,7 +415,7 @@ static void padding_is_zero_and_of_the_smallest_class(void)
     CHECK(strcmp(fault.field, "body padding") == 0);
 }
 
-/* ---- what only some messages have -------------------------------------------------------------- */
+/* ---- what only some messages have ------------------------------------------------------------ */
 
 static void bodies_fill_their_classes(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test_wire_samples.h"
 
-/* Receipts signed by a real node key: every way in which one can lie. Merkle trees at their edges. */
+/* Receipts signed by a real node key: every way in which one can lie. Merkle trees at their
+ * edges. */
 
 enum {
     LEAVES = 5,
@@ -131,7 +132,7 @@ static void start(void)
     }
 }
 
-/* ---- admission -------------------------------------------------------------------------------- */
+/* ---- admission ------------------------------------------------------------------------------- */
 
 static enum ag_err verify_admission(const struct ag_admission_receipt *receipt, const char *field)
 {
@@ -232,7 +233,7 @@ static void receipts_need_their_bundle(void)
     ag_vec_close(&vec);
 }
 
-/* ---- outcome ---------------------------------------------------------------------------------- */
+/* ---- outcome --------------------------------------------------------------------------------- */
 
 static enum ag_err verify_outcome(const struct ag_outcome_receipt *receipt, const char *field)
 {
@@ -304,7 +305,7 @@ static void outcome_receipts_that_lie(void)
     CHECK_OK(verify_outcome(&world.outcome, ""));
 }
 
-/* ---- trees at their edges ---------------------------------------------------------------------- */
+/* ---- trees at their edges -------------------------------------------------------------------- */
 
 static void trees_at_their_edges(void)
 {

@@ -2,8 +2,9 @@
 #ifndef AG_TEST_RSP_H
 #define AG_TEST_RSP_H
 
-/* rsp: reads a file of test cases: blocks of `key = value` lines parted by an empty line; a line that
- * starts with # is a comment. Sizes are bounded; whatever is over a bound is an error, never cut. */
+/* rsp: reads a file of test cases: blocks of `key = value` lines parted by an empty line; a line
+ * that starts with # is a comment. Sizes are bounded; whatever is over a bound is an error, never
+ * cut. */
 
 #include "base/base.h"
 
@@ -32,8 +33,8 @@ bool rsp_next(struct rsp_file *file, struct rsp_case *out, bool *is_bad);
 
 /* The value of a key, or NULL when the case does not have it. */
 const char *rsp_get(const struct rsp_case *one, const char *key);
-/* The bytes of a hex value; false when there is no such key or it is not hex. The empty value is the
- * empty string. Borrowed from `arena`. */
+/* The bytes of a hex value; false when there is no such key or it is not hex. The empty value is
+ * the empty string. Borrowed from `arena`. */
 bool rsp_hex(const struct rsp_case *one, const char *key, struct ag_arena *arena,
              struct ag_bytes *out);
 bool rsp_hex_text(const char *text, size_t length, struct ag_arena *arena, struct ag_bytes *out);

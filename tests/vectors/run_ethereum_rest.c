@@ -318,8 +318,8 @@ bool run_merkle_inclusion(struct run_context *context)
 }
 
 /* Both roots of a consistency case. A published case asks for equal roots only and uses words that
- * are shorter than a hash: two of one size are carried with zeros behind, so that they stay equal or
- * different. */
+ * are shorter than a hash: two of one size are carried with zeros behind, so that they stay equal
+ * or different. */
 static bool read_roots(struct run_context *context, struct ag_id *out_old, struct ag_id *out_new)
 {
     struct ag_bytes old_root;

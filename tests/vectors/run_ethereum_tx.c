@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Transactions. A valid case must pass every rule of form and signature and give each field that the
- * case names; where the file or the case speaks of a fork, Osaka's fee and gas rules must agree too.
- * An invalid one must be refused by the strict decoder, and by form alone unless only a rule of the
- * fork is broken. */
+/* Transactions. A valid case must pass every rule of form and signature and give each field that
+ * the case names; where the file or the case speaks of a fork, Osaka's fee and gas rules must
+ * agree too. An invalid one must be refused by the strict decoder, and by form alone unless only a
+ * rule of the fork is broken. */
 
 static const char *layer_of(enum ag_err err)
 {
