@@ -76,62 +76,46 @@ static const struct ag_sender *sender_of(const struct plan *plan, size_t place)
     return &plan->items[plan->keys[place].index].head->sender;
 }
 
-static int compare_senders(const struct ag_sender *a, const struct ag_sender *b)
+static bool is_same_sender(const struct ag_sender *a, const struct ag_sender *b)
 {
-    int order = memcmp(a->id, b->id, sizeof(a->id));
-    return order != 0 ? order : (int)a->kind - (int)b->kind;
+    return a->kind == b->kind && memcmp(a->id, b->id, sizeof(a->id)) == 0;
 }
 
-static uint64_t sender_prefix(const struct ag_sender *sender)
-{
-    uint64_t prefix = 0;
-    for (size_t i = 0; i < sizeof(prefix); i++) {
-        prefix = prefix << 8 | sender->id[i];
-    }
-    return prefix;
-}
+enum {
+    SENDER_WORDS = sizeof(((struct ag_sender *)0)->id) / sizeof(uint64_t)
+};
 
-/* Stable merge sort of keys[first..end) by whole sender: for different senders with one prefix, which
- * happens only when somebody makes them. */
-static void sort_run(struct plan *plan, size_t first, size_t end)
+/* Sorts by one word of the sender. Which sender comes first does not matter, only that the items of
+ * one stand together, so the word is taken in the byte order of the machine. */
+static void sort_by_sender_word(struct plan *plan, size_t word)
 {
-    for (size_t width = 1; width < end - first; width *= 2) {
-        for (size_t low = first; low < end; low += 2 * width) {
-            size_t middle = low + width < end ? low + width : end;
-            size_t high = middle + width < end ? middle + width : end;
-            size_t left = low;
-            size_t right = middle;
-            for (size_t i = low; i < high; i++) {
-                bool takes_left = left < middle &&
-                                  (right >= high || compare_senders(sender_of(plan, left),
-                                                                    sender_of(plan, right)) <= 0);
-                plan->spare[i] = plan->keys[takes_left ? left++ : right++];
-            }
-        }
-        memcpy(plan->keys + first, plan->spare + first, (end - first) * sizeof(plan->keys[0]));
+    for (size_t i = 0; i < plan->count; i++) {
+        memcpy(&plan->keys[i].value, sender_of(plan, i)->id + word * sizeof(uint64_t),
+               sizeof(uint64_t));
     }
+    sort_by_value(plan);
 }
 
 /* Puts the items of one sender together; their order among themselves stays. */
 static void group_by_sender(struct plan *plan)
 {
+    sort_by_sender_word(plan, 0);
+    bool is_mixed = false;
+    for (size_t i = 1; i < plan->count && !is_mixed; i++) {
+        is_mixed = plan->keys[i].value == plan->keys[i - 1].value &&
+                   !is_same_sender(sender_of(plan, i), sender_of(plan, i - 1));
+    }
+    if (!is_mixed) {
+        return;
+    }
+    /* Different senders begin alike, which happens only when somebody makes them: sort by all they
+     * have, at about twice the cost. */
     for (size_t i = 0; i < plan->count; i++) {
-        plan->keys[i].value = sender_prefix(sender_of(plan, i));
+        plan->keys[i].value = sender_of(plan, i)->kind;
     }
     sort_by_value(plan);
-
-    size_t first = 0;
-    bool is_mixed = false;
-    for (size_t i = 1; i <= plan->count; i++) {
-        if (i < plan->count && plan->keys[i].value == plan->keys[first].value) {
-            is_mixed = is_mixed || compare_senders(sender_of(plan, i), sender_of(plan, first)) != 0;
-            continue;
-        }
-        if (is_mixed) {
-            sort_run(plan, first, i);
-        }
-        first = i;
-        is_mixed = false;
+    for (size_t word = SENDER_WORDS; word-- > 0;) {
+        sort_by_sender_word(plan, word);
     }
 }
 
@@ -145,8 +129,7 @@ static void find_bottlenecks(struct plan *plan)
         uint32_t index = plan->keys[i].index;
         uint64_t own_score = plan->scores[index];
         uint64_t own_admission = plan->items[index].admission;
-        bool is_new_queue =
-            i == 0 || compare_senders(sender_of(plan, i - 1), sender_of(plan, i)) != 0;
+        bool is_new_queue = i == 0 || !is_same_sender(sender_of(plan, i - 1), sender_of(plan, i));
         if (is_new_queue || own_score < score ||
             (own_score == score && own_admission > admission)) {
             score = own_score;
