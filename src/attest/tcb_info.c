@@ -397,9 +397,10 @@ static enum ag_err read_signature(struct text *text, const struct ag_json_value 
 /* Turns "the text is bad" into a finding; our own errors pass. */
 static enum ag_err settle(struct text *text, enum ag_err err, struct ag_finding *out_finding)
 {
-    if (err == AG_ERR_JSON) {
+    if (ag_attest_is_input_error(err)) {
         if (ag_finding_is_ok(text->finding)) {
-            text->finding = ag_finding_of(AG_ATTEST_Malformed, "not JSON, or over its limits");
+            text->finding =
+                ag_finding_of(AG_ATTEST_Malformed, "not the JSON of the vendor's service");
         }
         *out_finding = text->finding;
         return AG_OK;
