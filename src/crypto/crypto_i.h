@@ -137,6 +137,7 @@ AG_MUST_CHECK enum ag_err ag_crypto_sign(EVP_PKEY *key, EVP_SIGNATURE *algorithm
 AG_MUST_CHECK enum ag_err ag_crypto_verify(EVP_PKEY *key, EVP_SIGNATURE *algorithm,
                                            const struct ag_sig_mode *mode, struct ag_bytes message,
                                            struct ag_bytes signature);
+EVP_PKEY *ag_sig_public_pkey(const struct ag_sig_public *key);
 /* A private key from the seed that is stored: `name` is libcrypto's, `seed` may be a secret. */
 AG_MUST_CHECK enum ag_err ag_crypto_key_from_seed(const char *name, struct ag_bytes seed,
                                                   EVP_PKEY **out);
@@ -160,6 +161,13 @@ AG_MUST_CHECK enum ag_err ag_ec_peer(enum ag_curve curve, const uint8_t *point, 
 /* x coordinate of private times peer, in a context that derives with the private key. */
 AG_MUST_CHECK enum ag_err ag_p384_derive(EVP_PKEY_CTX *derive, EVP_PKEY *peer,
                                          uint8_t out[AG_P384_SCALAR_SIZE]);
+
+/* The same with `point` from a message, for which `peer` is changed in place. A point that is none
+ * is replaced by `stand_in`, so that it costs what a good one costs; the caller refuses when its
+ * work is done. */
+AG_MUST_CHECK enum ag_err ag_p384_exchange(EVP_PKEY_CTX *derive, EVP_PKEY *peer,
+                                           const uint8_t *stand_in, const uint8_t *point,
+                                           uint8_t out[AG_P384_SCALAR_SIZE], bool *out_is_point);
 
 AG_MUST_CHECK enum ag_err ag_kem_decap(struct ag_kem_work *work, struct ag_bytes enc,
                                        uint8_t out[AG_KEM_SECRET_SIZE]);

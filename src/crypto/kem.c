@@ -246,24 +246,6 @@ static enum ag_err decap_mlkem(struct ag_kem_work *work, const uint8_t *ct,
     return AG_OK;
 }
 
-/* A point that is none is replaced by our own, so that it costs what a good one costs; the caller
- * refuses when the work is done. */
-static enum ag_err decap_p384(struct ag_kem_work *work, const uint8_t *point,
-                              uint8_t out[AG_P384_SCALAR_SIZE], bool *out_is_point)
-{
-    const uint8_t *own = work->key->public_key + MLKEM_PUBLIC_SIZE;
-    bool is_point = point[0] == POINT_CONVERSION_UNCOMPRESSED &&
-                    EVP_PKEY_set1_encoded_public_key(work->peer, point, AG_P384_POINT_SIZE) == 1;
-    if (!is_point) {
-        ag_crypto_forget_errors();
-        AG_ENSURE(EVP_PKEY_set1_encoded_public_key(work->peer, own, AG_P384_POINT_SIZE) == 1,
-                  ag_crypto_failed(AG_ERR_CRYPTO));
-    }
-    AG_TRY(ag_p384_derive(work->derive, work->peer, out));
-    *out_is_point = is_point;
-    return AG_OK;
-}
-
 enum ag_err ag_kem_decap(struct ag_kem_work *work, struct ag_bytes enc,
                          uint8_t out[AG_KEM_SECRET_SIZE])
 {
@@ -273,10 +255,11 @@ enum ag_err ag_kem_decap(struct ag_kem_work *work, struct ag_bytes enc,
     }
     struct halves halves AG_SCOPED(wipe_halves) = {0};
     const uint8_t *ct_point = enc.data + AG_MLKEM1024_CT_SIZE;
+    const uint8_t *ek_point = work->key->public_key + MLKEM_PUBLIC_SIZE;
     bool is_point = false;
     AG_TRY(decap_mlkem(work, enc.data, halves.mlkem));
-    AG_TRY(decap_p384(work, ct_point, halves.p384, &is_point));
-    AG_TRY(combine(&halves, ct_point, work->key->public_key + MLKEM_PUBLIC_SIZE, out));
+    AG_TRY(ag_p384_exchange(work->derive, work->peer, ek_point, ct_point, halves.p384, &is_point));
+    AG_TRY(combine(&halves, ct_point, ek_point, out));
     if (!is_point) {
         ag_wipe(out, AG_KEM_SECRET_SIZE);
         return AG_ERR_OPEN;

@@ -154,3 +154,19 @@ enum ag_err ag_p384_derive(EVP_PKEY_CTX *derive, EVP_PKEY *peer, uint8_t out[AG_
               ag_crypto_failed(AG_ERR_CRYPTO));
     return AG_OK;
 }
+
+enum ag_err ag_p384_exchange(EVP_PKEY_CTX *derive, EVP_PKEY *peer, const uint8_t *stand_in,
+                             const uint8_t *point, uint8_t out[AG_P384_SCALAR_SIZE],
+                             bool *out_is_point)
+{
+    bool is_point = point[0] == POINT_CONVERSION_UNCOMPRESSED &&
+                    EVP_PKEY_set1_encoded_public_key(peer, point, AG_P384_POINT_SIZE) == 1;
+    if (!is_point) {
+        ag_crypto_forget_errors();
+        AG_ENSURE(EVP_PKEY_set1_encoded_public_key(peer, stand_in, AG_P384_POINT_SIZE) == 1,
+                  ag_crypto_failed(AG_ERR_CRYPTO));
+    }
+    AG_TRY(ag_p384_derive(derive, peer, out));
+    *out_is_point = is_point;
+    return AG_OK;
+}

@@ -243,6 +243,11 @@ void ag_sig_public_close(struct ag_sig_public *key)
     }
 }
 
+EVP_PKEY *ag_sig_public_pkey(const struct ag_sig_public *key)
+{
+    return key->key;
+}
+
 static void close_public(struct ag_sig_public **key)
 {
     ag_sig_public_close(*key);
