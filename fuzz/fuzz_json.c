@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does any text crash the JSON reader or come back different from the writer?
  *
- * What is read is written, read again and written again: both writings must be equal. Each member of
- * a top-level object is cut out of the text as it stands and must mean the same. Allocations fail on
- * the way, because the library behind the reader does not survive that by itself. */
+ * What is read is written, read again and written again: both writings must be equal. Each member
+ * of a top-level object is cut out of the text as it stands and must mean the same. Allocations
+ * fail on the way, because the library behind the reader does not survive that by itself. */
 #include <string.h>
 
 #include "base/base.h"

@@ -111,6 +111,8 @@ AG_MUST_CHECK enum ag_err ag_hex_decode_arena(const char *text, size_t length, s
 /* Standard base64 with padding, strict. */
 AG_MUST_CHECK enum ag_err ag_base64_decode(const char *text, size_t length, size_t limit,
                                            struct ag_arena *arena, struct ag_bytes *out);
+/* Formats into `out`, cut to fit and always terminated: for messages, which a cut does not harm. */
+void ag_text_format(char *out, size_t size, const char *format, ...) AG_PRINTF(3, 4);
 /* Unsigned decimal without sign, space or overflow; 0x-hex if `allow_hex`. */
 AG_MUST_CHECK enum ag_err ag_u64_parse(const char *text, size_t length, bool allow_hex,
                                        uint64_t *out);

@@ -14,7 +14,7 @@
 _Noreturn void ag_assert_failed(const char *condition, const char *file, int line)
 {
     /* Nothing is allocated and no lock of ours is taken: the process may be in any state. */
-    fprintf(stderr, "%s:%d: bug: not so: %s\n", file, line, condition);
+    (void)fprintf(stderr, "%s:%d: bug: not so: %s\n", file, line, condition);
     abort();
 }
 

@@ -18,8 +18,8 @@ static void close_fd(const int *fd)
     }
 }
 
-/* Reads what is left of `fd`. The size that the system reports is not asked: files of /sys and /proc
- * report none or a wrong one. */
+/* Reads what is left of `fd`. The size that the system reports is not asked: files of /sys and
+ * /proc report none or a wrong one. */
 static enum ag_err read_all(int fd, size_t limit, struct ag_vec *out)
 {
     uint8_t piece[READ_PIECE];

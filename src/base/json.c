@@ -269,10 +269,13 @@ const struct ag_json_value *ag_json_member(const struct ag_json_value *object, s
     }
     /* The library iterates in source order, through an interface that is not const. A walk from the
      * start is quadratic over an object, which JSON_MEMBERS keeps small. */
-    json_t *library_object = (json_t *)(uintptr_t)object;
-    void *iterator = json_object_iter(library_object);
+    union {
+        const struct ag_json_value *ours;
+        json_t *theirs;
+    } view = {.ours = object};
+    void *iterator = json_object_iter(view.theirs);
     for (size_t i = 0; i < index && iterator != NULL; i++) {
-        iterator = json_object_iter_next(library_object, iterator);
+        iterator = json_object_iter_next(view.theirs, iterator);
     }
     if (iterator == NULL) {
         return NULL;

@@ -23,7 +23,8 @@ static bool is_at(struct ag_bytes text, size_t at, char wanted)
     return at < text.size && text.data[at] == (uint8_t)wanted;
 }
 
-/* The index behind the string that starts with a quote at `at`; the text's size if it never ends. */
+/* The index behind the string that starts with a quote at `at`; the text's size if it has no
+ * end. */
 static size_t skip_string(struct ag_bytes text, size_t at)
 {
     for (at++; at < text.size; at++) {

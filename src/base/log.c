@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,14 +53,14 @@ static bool needs_quotes(const char *text)
     return false;
 }
 
-/* Writes `text` so that it can neither end the line nor pass for another field nor reach a terminal:
- * quotes, backslashes and everything outside printable ASCII are escaped. JSON knows no \x, so its
- * backslash is written twice. */
+/* Writes `text` so that it can neither end the line nor pass for another field nor reach a
+ * terminal: quotes, backslashes and everything outside printable ASCII are escaped. JSON knows no
+ * \x, so its backslash is written twice. */
 static void put_quoted(struct line *line, const char *text)
 {
     put(line, "\"");
     size_t length = 0;
-    for (; text[length] != '\0' && length < TEXT_LENGTH_MAX; length++) {
+    for (; length < TEXT_LENGTH_MAX && text[length] != '\0'; length++) {
         char c = text[length];
         char escape[8];
         if (c == '"' || c == '\\') {
@@ -69,8 +68,8 @@ static void put_quoted(struct line *line, const char *text)
             escape[1] = c;
             put_piece(line, escape, 2);
         } else if (c < ' ' || c >= 0x7f) {
-            snprintf(escape, sizeof(escape), "%s\\x%02x", line->is_json ? "\\" : "",
-                     (unsigned)(uint8_t)c);
+            ag_text_format(escape, sizeof(escape), "%s\\x%02x", line->is_json ? "\\" : "",
+                           (unsigned)(uint8_t)c);
             put(line, escape);
         } else {
             put_piece(line, &c, 1);
@@ -96,11 +95,11 @@ static void put_value(struct line *line, const struct ag_kv *field)
     char digits[2u * AG_HASH_SIZE + 1u];
     switch (field->type) {
     case AG_KV_U64:
-        snprintf(digits, sizeof(digits), "%" PRIu64, field->value.u64);
+        ag_text_format(digits, sizeof(digits), "%" PRIu64, field->value.u64);
         put(line, digits);
         break;
     case AG_KV_I64:
-        snprintf(digits, sizeof(digits), "%" PRId64, field->value.i64);
+        ag_text_format(digits, sizeof(digits), "%" PRId64, field->value.i64);
         put(line, digits);
         break;
     case AG_KV_TEXT:
@@ -140,7 +139,7 @@ static void put_time(struct line *line)
     gmtime_r(&seconds, &parts);
     char text[32];
     size_t length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + length, sizeof(text) - length, ".%03uZ", (unsigned)(now_ms % 1000u));
+    ag_text_format(text + length, sizeof(text) - length, ".%03uZ", (unsigned)(now_ms % 1000u));
     put(line, text);
 }
 

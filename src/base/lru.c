@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* Entries lie in one array and are linked by use; a table of at least twice as many slots finds them
- * by linear probing. A removed entry's followers are shifted back, so that there are no tombstones
- * and a lookup stays short for ever. Index 0 means none. */
+/* Entries lie in one array and are linked by use; a table of at least twice as many slots finds
+ * them by linear probing. A removed entry's followers are shifted back, so that there are no
+ * tombstones and a lookup stays short for ever. Index 0 means none. */
 
 struct entry {
     struct ag_id key;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- hex ---- */
@@ -131,6 +132,19 @@ enum ag_err ag_base64_decode(const char *text, size_t length, size_t limit, stru
     }
     *out = ag_bytes_of(bytes, size);
     return AG_OK;
+}
+
+/* ---- messages ---- */
+
+void ag_text_format(char *out, size_t size, const char *format, ...)
+{
+    AG_ASSERT(size != 0);
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(out, size, format, arguments) < 0) {
+        out[0] = '\0';
+    }
+    va_end(arguments);
 }
 
 /* ---- numbers ---- */

@@ -2,7 +2,6 @@
 #include "conf/conf.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "conf/conf_i.h"
@@ -36,7 +35,12 @@ static void copy_printable(char *out, size_t size, const char *text, size_t leng
 {
     size_t i = 0;
     for (; i < length && text[i] != '\0' && i + 1u < size; i++) {
-        out[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?';
+        bool is_printable = text[i] >= ' ' && text[i] < 0x7f;
+        if (is_printable) {
+            out[i] = text[i];
+        } else {
+            out[i] = '?';
+        }
     }
     out[i] = '\0';
 }
@@ -56,9 +60,9 @@ static enum ag_err complain(const struct reading *reading, unsigned line, enum a
     char name[128];
     copy_printable(name, sizeof(name), reading->file_name, SIZE_MAX);
     if (line != 0) {
-        snprintf(fault->text, sizeof(fault->text), "%s:%u: %s", name, line, sentence);
+        ag_text_format(fault->text, sizeof(fault->text), "%s:%u: %s", name, line, sentence);
     } else {
-        snprintf(fault->text, sizeof(fault->text), "%s", sentence);
+        ag_text_format(fault->text, sizeof(fault->text), "%s", sentence);
     }
     return err;
 }
@@ -73,22 +77,25 @@ static enum ag_err complain_value(const struct reading *reading, unsigned line,
     copy_printable(shown, sizeof(shown), value, SIZE_MAX);
     const struct ag_conf_choice *choice = ag_conf_choices(row->type);
     if (row->type == AG_CONF_TYPE_TEXT) {
-        snprintf(sentence, sizeof(sentence),
-                 "%s must be %" PRIu64 " to %" PRIu64 " bytes of text without control characters",
-                 row->name, row->min, row->max);
+        ag_text_format(sentence, sizeof(sentence),
+                       "%s must be %" PRIu64 " to %" PRIu64
+                       " bytes of text without control characters",
+                       row->name, row->min, row->max);
     } else if (row->type == AG_CONF_TYPE_NUMBER) {
-        snprintf(sentence, sizeof(sentence), "%s is %s; it may be %" PRIu64 " to %" PRIu64 " (%s)",
-                 row->name, shown, row->min, row->max, row->unit);
+        ag_text_format(sentence, sizeof(sentence),
+                       "%s is %s; it may be %" PRIu64 " to %" PRIu64 " (%s)", row->name, shown,
+                       row->min, row->max, row->unit);
     } else if (row->type == AG_CONF_TYPE_BOOL) {
-        snprintf(sentence, sizeof(sentence), "%s is %s; it may be true or false", row->name, shown);
+        ag_text_format(sentence, sizeof(sentence), "%s is %s; it may be true or false", row->name,
+                       shown);
     } else if (row->type == AG_CONF_TYPE_SUITES) {
-        snprintf(sentence, sizeof(sentence), "%s is %s; it may be 0x0051, 0x0042 or both",
-                 row->name, shown);
+        ag_text_format(sentence, sizeof(sentence), "%s is %s; it may be 0x0051, 0x0042 or both",
+                       row->name, shown);
     } else {
-        int used = snprintf(sentence, sizeof(sentence), "%s is %s; it may be", row->name, shown);
-        for (; choice->name != NULL && used > 0; choice++) {
-            size_t at = (size_t)used < sizeof(sentence) ? (size_t)used : sizeof(sentence) - 1u;
-            used += snprintf(sentence + at, sizeof(sentence) - at, " %s", choice->name);
+        ag_text_format(sentence, sizeof(sentence), "%s is %s; it may be", row->name, shown);
+        for (; choice->name != NULL; choice++) {
+            size_t used = strlen(sentence);
+            ag_text_format(sentence + used, sizeof(sentence) - used, " %s", choice->name);
         }
     }
     if (reading->fault != NULL) {
@@ -122,10 +129,10 @@ static enum ag_err set(struct reading *reading, unsigned line, const struct ag_c
     char sentence[384];
     if (origin != AG_CONF_DEFAULT && reading->conf.origins[index] == origin) {
         if (origin == AG_CONF_FILE) {
-            snprintf(sentence, sizeof(sentence), "%s was set in line %u already", row->name,
-                     reading->file_lines[index]);
+            ag_text_format(sentence, sizeof(sentence), "%s was set in line %u already", row->name,
+                           reading->file_lines[index]);
         } else {
-            snprintf(sentence, sizeof(sentence), "%s is given twice as a flag", row->name);
+            ag_text_format(sentence, sizeof(sentence), "%s is given twice as a flag", row->name);
         }
         return complain(reading, line, AG_ERR_CONFIG, row->name, sentence);
     }
@@ -146,7 +153,7 @@ static enum ag_err complain_unknown(const struct reading *reading, unsigned line
     char shown[96];
     char sentence[256];
     copy_printable(shown, sizeof(shown), key, length);
-    snprintf(sentence, sizeof(sentence), "there is no setting %s", shown);
+    ag_text_format(sentence, sizeof(sentence), "there is no setting %s", shown);
     return complain(reading, line, AG_ERR_CONFIG, "unknown key", sentence);
 }
 
@@ -174,10 +181,10 @@ static enum ag_err read_text(struct reading *reading, struct ag_bytes text)
     }
     char sentence[256];
     if (found.has_limit) {
-        snprintf(sentence, sizeof(sentence), "%s over its limit of %" PRIu64, found.field,
-                 found.limit);
+        ag_text_format(sentence, sizeof(sentence), "%s over its limit of %" PRIu64, found.field,
+                       found.limit);
     } else {
-        snprintf(sentence, sizeof(sentence), "not of the form key = value (%s)", found.field);
+        ag_text_format(sentence, sizeof(sentence), "not of the form key = value (%s)", found.field);
     }
     if (reading->fault != NULL) {
         found.err = AG_ERR_CONFIG;
@@ -216,7 +223,8 @@ static bool is_bool_word(const char *text)
     return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 }
 
-/* Reads the flag at `*at` and moves `*at` behind it and its value. `*out_row` is NULL for --config. */
+/* Reads the flag at `*at` and moves `*at` behind it and its value. `*out_row` is NULL for
+ * --config. */
 static enum ag_err take_flag(const struct reading *reading, size_t arg_count, char *const *args,
                              size_t *at, const struct ag_conf_row **out_row, const char **out_value)
 {
@@ -226,7 +234,7 @@ static enum ag_err take_flag(const struct reading *reading, size_t arg_count, ch
     const char *argument = args[*at];
     copy_printable(shown, sizeof(shown), argument, SIZE_MAX);
     if (!split_flag(argument, &flag)) {
-        snprintf(sentence, sizeof(sentence), "%s is no flag of the form --key=value", shown);
+        ag_text_format(sentence, sizeof(sentence), "%s is no flag of the form --key=value", shown);
         return complain(reading, 0, AG_ERR_CONFIG, "flag", sentence);
     }
     const struct ag_conf_row *row = NULL;
@@ -241,7 +249,7 @@ static enum ag_err take_flag(const struct reading *reading, size_t arg_count, ch
         bool is_bool = row != NULL && row->type == AG_CONF_TYPE_BOOL;
         bool has_next = *at < arg_count && (!is_bool || is_bool_word(args[*at]));
         if (!has_next && !is_bool) {
-            snprintf(sentence, sizeof(sentence), "%s wants a value", shown);
+            ag_text_format(sentence, sizeof(sentence), "%s wants a value", shown);
             return complain(reading, 0, AG_ERR_CONFIG, row == NULL ? "config" : row->name,
                             sentence);
         }
@@ -366,10 +374,10 @@ enum ag_err ag_conf_load(const char *path, size_t arg_count, char *const *args, 
             char shown[256];
             char sentence[384];
             copy_printable(shown, sizeof(shown), path, SIZE_MAX);
-            snprintf(sentence, sizeof(sentence), "%s: %s", shown,
-                     err == AG_ERR_NOT_FOUND  ? "there is no such file"
-                     : err == AG_ERR_ARGUMENT ? "too large for a configuration"
-                                              : ag_err_text(err));
+            ag_text_format(sentence, sizeof(sentence), "%s: %s", shown,
+                           err == AG_ERR_NOT_FOUND  ? "there is no such file"
+                           : err == AG_ERR_ARGUMENT ? "too large for a configuration"
+                                                    : ag_err_text(err));
             return complain(&reading, 0, err, "config", sentence);
         }
     }

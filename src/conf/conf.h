@@ -6,7 +6,8 @@
  *
  * Owns:    nothing; struct ag_conf is a value of the caller.
  * Threads: plain values.
- * Fails:   CONFIG with the key, the limit and a sentence for a person; NOT_FOUND or IO for the file.
+ * Fails:   CONFIG with the key, the limit and a sentence for a person; NOT_FOUND, IO or ARGUMENT
+ *          (too large) for the file.
  * Not:     no environment variables, no reloading, no include files. Whether insecure-sim may run
  *          is asked where hardware is opened (seq), so that a configuration can always be shown;
  *          whether paths exist and addresses can be bound, where they are used. */
@@ -44,7 +45,7 @@ struct ag_conf {
 #define AG_CONF_MEMBER_BOOL(name)                     bool name;
 #define AG_CONF_MEMBER_NUMBER(name)                   uint64_t name;
 #define AG_CONF_MEMBER_SUITES(name)                   struct ag_conf_suites name;
-#define AG_CONF_MEMBER_PROVIDER(name)                 uint8_t name; /* enum ag_tee_kind; trustzone is PSA */
+#define AG_CONF_MEMBER_PROVIDER(name)                 uint8_t name; /* enum ag_tee_kind */
 #define AG_CONF_MEMBER_ORDER_MODE(name)               uint8_t name; /* enum ag_order_mode */
 #define AG_CONF_MEMBER_LOG_LEVEL(name)                uint8_t name; /* enum ag_log_level */
 #define X(name, type, fallback, min, max, unit, text) AG_CONF_MEMBER_##type(name)
@@ -67,8 +68,8 @@ struct ag_conf_fault {
     char text[512];        /* "aegis.conf:12: batch_tx_max is 20000; it may be 1 to 10000" */
 };
 
-/* Reads defaults, then the file at `path` (NULL: none), then `args`, of which each later source wins.
- * `args` are --key=value, --key value, or --key alone for a yes-or-no key; dashes and underscores
+/* Reads defaults, then the file at `path` (NULL: none), then `args`; each later source wins. `args`
+ * are --key=value, --key value, or --key alone for a yes-or-no key; dashes and underscores
  * are alike. --config PATH among them replaces `path`. Unknown keys, keys set twice in one source,
  * and arguments that are no flags are errors. `*out` is written only on success. */
 AG_MUST_CHECK enum ag_err ag_conf_load(const char *path, size_t arg_count, char *const *args,

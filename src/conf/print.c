@@ -8,7 +8,7 @@
 #include "conf/conf_i.h"
 
 /* The longest value is a path. */
-#define VALUE_SIZE_MAX (2u * AG_CONF_TEXT_SIZE)
+#define VALUE_SIZE_MAX ((size_t)AG_CONF_TEXT_SIZE)
 
 static bool has_origin(const struct ag_conf *conf, enum ag_conf_origin origin)
 {

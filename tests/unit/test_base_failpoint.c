@@ -32,7 +32,7 @@ static void test_fail(void)
 
 static void test_kill(void)
 {
-    fflush(NULL);
+    (void)fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         if (ag_failpoint_configure("store.commit=kill@2") != AG_OK || pass() != AG_OK) {

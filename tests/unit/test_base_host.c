@@ -175,14 +175,13 @@ static char directory[256];
 static const char *path_of(const char *name)
 {
     static char path[512];
-    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    ag_text_format(path, sizeof(path), "%s/%s", directory, name);
     return path;
 }
 
 static void make_directory(void)
 {
-    const char *parent = getenv("TMPDIR");
-    snprintf(directory, sizeof(directory), "%s/ag-test-XXXXXX", parent != NULL ? parent : P_tmpdir);
+    ag_text_format(directory, sizeof(directory), "%s/ag-test-XXXXXX", P_tmpdir);
     CHECK(mkdtemp(directory) != NULL);
 }
 
@@ -275,12 +274,12 @@ static void test_file_full(void)
 {
     make_directory();
     CHECK_OK(ag_file_write(path_of("a"), AG_LITERAL("old"), 0600));
-    fflush(NULL);
+    (void)fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         static uint8_t big[65536];
         struct rlimit limit = {4096, 4096};
-        signal(SIGXFSZ, SIG_IGN);
+        (void)signal(SIGXFSZ, SIG_IGN);
         enum ag_err err = setrlimit(RLIMIT_FSIZE, &limit) != 0
                               ? AG_OK
                               : ag_file_write(path_of("a"), AG_ARRAY_VIEW(big), 0600);
@@ -305,7 +304,7 @@ static void test_file_atomic(void)
     memset(ones, 1, sizeof(ones));
     memset(twos, 2, sizeof(twos));
     CHECK_OK(ag_file_write(path_of("a"), AG_ARRAY_VIEW(ones), 0600));
-    fflush(NULL);
+    (void)fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         for (unsigned i = 0; i < 40; i++) {
@@ -343,7 +342,7 @@ static int log_pipe[2];
 
 static void catch_log(void)
 {
-    fflush(stderr);
+    (void)fflush(stderr);
     CHECK(pipe2(log_pipe, O_NONBLOCK) == 0);
     saved_stderr = dup(STDERR_FILENO);
     dup2(log_pipe[1], STDERR_FILENO);
@@ -422,7 +421,7 @@ static void test_log_escapes(void)
         catch_log();
         ag_log(AG_LOG_INFO, "e", ag_kv_text("v", cases[i].value));
         release_log();
-        snprintf(wanted, sizeof(wanted), "INFO e v=%s\n", cases[i].text);
+        ag_text_format(wanted, sizeof(wanted), "INFO e v=%s\n", cases[i].text);
         ag_test_check(strcmp(behind_time(), wanted) == 0, cases[i].text, __FILE__, __LINE__);
 
         ag_log_configure(AG_LOG_INFO, true);
@@ -430,8 +429,8 @@ static void test_log_escapes(void)
         ag_log(AG_LOG_INFO, "e", ag_kv_text("v", cases[i].value));
         release_log();
         ag_log_configure(AG_LOG_INFO, false);
-        snprintf(wanted, sizeof(wanted), "\"level\":\"INFO\",\"event\":\"e\",\"v\":%s}\n",
-                 cases[i].json);
+        ag_text_format(wanted, sizeof(wanted), "\"level\":\"INFO\",\"event\":\"e\",\"v\":%s}\n",
+                       cases[i].json);
         ag_test_check(strstr(log_text, wanted) != NULL, cases[i].json, __FILE__, __LINE__);
         struct ag_json *json = NULL;
         CHECK_OK(ag_json_parse(ag_bytes_of(log_text, strlen(log_text)), &json));
@@ -550,7 +549,7 @@ static void misuse_metric(void)
 
 static void test_metric_kind(void)
 {
-    fflush(NULL);
+    (void)fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         struct rlimit none = {0, 0};

@@ -16,7 +16,8 @@ static enum ag_err parse(struct ag_bytes text)
     return err;
 }
 
-/* Writes what was read; by recursion, for the tests' own texts. */
+/* Writes what was read; by recursion, for the texts are the tests' own. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the texts of this file */
 static void write_value(struct ag_json_out *out, const char *key, const struct ag_json_value *value)
 {
     bool is_object = ag_json_type(value) == AG_JSON_OBJECT;
@@ -51,84 +52,85 @@ static void write_tree(const struct ag_json_value *root, struct ag_vec *vec)
 
 /* ---- what is refused ---- */
 
+static const struct {
+    const char *name;
+    const char *text;
+    bool is_accepted;
+} texts[] = {
+    {"object", "{}", true},
+    {"array", "[]", true},
+    {"scalar", "5", true},
+    {"string", "\"x\"", true},
+    {"null", "null", true},
+    {"white space", " \t\r\n{ \"a\" : [ 1 , true ] } \n", true},
+    {"negative", "[-9223372036854775808]", true},
+    {"largest", "[9223372036854775807]", true},
+    {"minus zero", "[-0]", true},
+    {"escapes", "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\"]", true},
+    {"surrogate pair", "[\"\\ud83d\\ude00\"]", true},
+    {"UTF-8", "[\"\xf0\x9f\x98\x80\"]", true},
+    {"same key at two levels", "{\"a\":{\"a\":1}}", true},
+    {"numbers in strings", "[\"1.5e9\"]", true},
+    {"e and point outside numbers", "{\"e.\":true,\"f\":false}", true},
+    {"empty key", "{\"\":1}", true},
+    {"nothing", "", false},
+    {"white space alone", "  ", false},
+    {"trailing bytes", "{} x", false},
+    {"trailing bracket", "{}}", false},
+    {"two documents", "{}{}", false},
+    {"duplicate key", "{\"a\":1,\"a\":1}", false},
+    {"duplicate key under an escape", "{\"a\":1,\"\\u0061\":1}", false},
+    {"duplicate key below", "[{\"x\":{\"a\":1,\"a\":2}}]", false},
+    {"real", "[1.5]", false},
+    {"real zero", "[0.0]", false},
+    {"exponent", "[1e3]", false},
+    {"capital exponent", "[1E3]", false},
+    {"negative real", "[-1.5]", false},
+    {"one above the largest", "[9223372036854775808]", false},
+    {"one below the smallest", "[-9223372036854775809]", false},
+    {"many digits", "[123456789012345678901234567890]", false},
+    {"leading zero", "[01]", false},
+    {"plus", "[+1]", false},
+    {"minus alone", "[-]", false},
+    {"hex", "[0x10]", false},
+    {"NaN", "[NaN]", false},
+    {"trailing comma", "[1,]", false},
+    {"trailing comma in object", "{\"a\":1,}", false},
+    {"comma alone", "[,]", false},
+    {"no colon", "{\"a\" 1}", false},
+    {"key without quotes", "{a:1}", false},
+    {"single quotes", "['a']", false},
+    {"comment", "[1] // x", false},
+    {"wrong bracket", "[1}", false},
+    {"open array", "[1", false},
+    {"open object", "{\"a\":1", false},
+    {"open string", "[\"a", false},
+    {"open escape", "[\"a\\", false},
+    {"unknown escape", "[\"\\x41\"]", false},
+    {"short escape", "[\"\\u004\"]", false},
+    {"NUL by escape", "[\"a\\u0000b\"]", false},
+    {"lone high surrogate", "[\"\\ud83d\"]", false},
+    {"lone low surrogate", "[\"\\ude00\"]", false},
+    {"surrogates turned round", "[\"\\ude00\\ud83d\"]", false},
+    {"high surrogate and a letter", "[\"\\ud83d\\u0041\"]", false},
+    {"surrogate in UTF-8", "[\"\xed\xa0\x80\"]", false},
+    {"overlong UTF-8", "[\"\xc0\x80\"]", false},
+    {"half UTF-8", "[\"\xe2\x82\"]", false},
+    {"above Unicode", "[\"\xf4\x90\x80\x80\"]", false},
+    {"byte order mark", "\xef\xbb\xbf{}", false},
+    {"line break in a string", "[\"a\nb\"]", false},
+    {"control character in a string", "[\"a\x01\"]", false},
+    {"literal with a capital", "[True]", false},
+    {"half a literal", "[tru]", false},
+    {"colon alone", ":", false},
+    {"closing alone", "]", false},
+};
+
 static void test_parse(void)
 {
-    static const struct {
-        const char *name;
-        const char *text;
-        bool is_accepted;
-    } cases[] = {
-        {"object", "{}", true},
-        {"array", "[]", true},
-        {"scalar", "5", true},
-        {"string", "\"x\"", true},
-        {"null", "null", true},
-        {"white space", " \t\r\n{ \"a\" : [ 1 , true ] } \n", true},
-        {"negative", "[-9223372036854775808]", true},
-        {"largest", "[9223372036854775807]", true},
-        {"minus zero", "[-0]", true},
-        {"escapes", "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\"]", true},
-        {"surrogate pair", "[\"\\ud83d\\ude00\"]", true},
-        {"UTF-8", "[\"\xf0\x9f\x98\x80\"]", true},
-        {"same key at two levels", "{\"a\":{\"a\":1}}", true},
-        {"numbers in strings", "[\"1.5e9\"]", true},
-        {"e and point outside numbers", "{\"e.\":true,\"f\":false}", true},
-        {"empty key", "{\"\":1}", true},
-        {"nothing", "", false},
-        {"white space alone", "  ", false},
-        {"trailing bytes", "{} x", false},
-        {"trailing bracket", "{}}", false},
-        {"two documents", "{}{}", false},
-        {"duplicate key", "{\"a\":1,\"a\":1}", false},
-        {"duplicate key under an escape", "{\"a\":1,\"\\u0061\":1}", false},
-        {"duplicate key below", "[{\"x\":{\"a\":1,\"a\":2}}]", false},
-        {"real", "[1.5]", false},
-        {"real zero", "[0.0]", false},
-        {"exponent", "[1e3]", false},
-        {"capital exponent", "[1E3]", false},
-        {"negative real", "[-1.5]", false},
-        {"one above the largest", "[9223372036854775808]", false},
-        {"one below the smallest", "[-9223372036854775809]", false},
-        {"many digits", "[123456789012345678901234567890]", false},
-        {"leading zero", "[01]", false},
-        {"plus", "[+1]", false},
-        {"minus alone", "[-]", false},
-        {"hex", "[0x10]", false},
-        {"NaN", "[NaN]", false},
-        {"trailing comma", "[1,]", false},
-        {"trailing comma in object", "{\"a\":1,}", false},
-        {"comma alone", "[,]", false},
-        {"no colon", "{\"a\" 1}", false},
-        {"key without quotes", "{a:1}", false},
-        {"single quotes", "['a']", false},
-        {"comment", "[1] // x", false},
-        {"wrong bracket", "[1}", false},
-        {"open array", "[1", false},
-        {"open object", "{\"a\":1", false},
-        {"open string", "[\"a", false},
-        {"open escape", "[\"a\\", false},
-        {"unknown escape", "[\"\\x41\"]", false},
-        {"short escape", "[\"\\u004\"]", false},
-        {"NUL by escape", "[\"a\\u0000b\"]", false},
-        {"lone high surrogate", "[\"\\ud83d\"]", false},
-        {"lone low surrogate", "[\"\\ude00\"]", false},
-        {"surrogates turned round", "[\"\\ude00\\ud83d\"]", false},
-        {"high surrogate and a letter", "[\"\\ud83d\\u0041\"]", false},
-        {"surrogate in UTF-8", "[\"\xed\xa0\x80\"]", false},
-        {"overlong UTF-8", "[\"\xc0\x80\"]", false},
-        {"half UTF-8", "[\"\xe2\x82\"]", false},
-        {"above Unicode", "[\"\xf4\x90\x80\x80\"]", false},
-        {"byte order mark", "\xef\xbb\xbf{}", false},
-        {"line break in a string", "[\"a\nb\"]", false},
-        {"control character in a string", "[\"a\x01\"]", false},
-        {"literal with a capital", "[True]", false},
-        {"half a literal", "[tru]", false},
-        {"colon alone", ":", false},
-        {"closing alone", "]", false},
-    };
-    for (size_t i = 0; i < AG_COUNT(cases); i++) {
-        enum ag_err err = parse(ag_bytes_of(cases[i].text, strlen(cases[i].text)));
-        ag_test_check_err(err, cases[i].is_accepted ? AG_OK : AG_ERR_JSON, cases[i].name, __FILE__,
+    for (size_t i = 0; i < AG_COUNT(texts); i++) {
+        enum ag_err err = parse(ag_bytes_of(texts[i].text, strlen(texts[i].text)));
+        ag_test_check_err(err, texts[i].is_accepted ? AG_OK : AG_ERR_JSON, texts[i].name, __FILE__,
                           __LINE__);
     }
 }
@@ -148,9 +150,9 @@ static void test_parse_depth(void)
         for (unsigned i = 0; i < depth; i++) {
             /* Arrays and objects count alike. */
             memcpy(text + i, "[", 1);
-            text[2 * depth - 1 - i] = ']';
+            text[2u * depth - 1u - i] = ']';
         }
-        CHECK_ERR(parse(ag_bytes_of(text, 2 * depth)),
+        CHECK_ERR(parse(ag_bytes_of(text, 2 * (size_t)depth)),
                   depth <= AG_LIMIT_JSON_DEPTH ? AG_OK : AG_ERR_JSON);
     }
     CHECK_U64(AG_LIMIT_JSON_DEPTH, 16);
@@ -329,61 +331,62 @@ static void test_read_wrong_types(void)
 #define L127 L16 L16 L16 L16 L16 L16 L16 "0123456789abcde"
 #define L128 L127 "f"
 
+static const struct {
+    const char *name;
+    const char *text;
+    const char *written; /* NULL: refused */
+} long_texts[] = {
+    {"alone", "\"" L128 "\"", "\"" L128 "\""},
+    {"with blanks", " \"" L128 "\"\n", "\"" L128 "\""},
+    {"one below the length", "[\"" L127 "\"]", "[\"" L127 "\"]"},
+    {"several", "[\"" L128 "a\",\"" L128 "b\",1,\"" L127 "c\"]",
+     "[\"" L128 "a\",\"" L128 "b\",1,\"" L127 "c\"]"},
+    {"in objects", "{\"a\":\"" L128 "\",\"b\":{\"c\":\"d" L128 "\"},\"e\":[[\"f" L128 "\"]]}",
+     "{\"a\":\"" L128 "\",\"b\":{\"c\":\"d" L128 "\"},\"e\":[[\"f" L128 "\"]]}"},
+    {"a key", "{\"" L128 "\" : 1}", "{\"" L128 "\":1}"},
+    {"key and value", "{\"" L128 "\":\"" L128 "\"}", "{\"" L128 "\":\"" L128 "\"}"},
+    {"brackets, commas, points", "[\"" L128 "]}[{,:1.5e3\",2]", "[\"" L128 "]}[{,:1.5e3\",2]"},
+    {"an escape", "[\"" L128 "\\n\"]", "[\"" L128 "\\n\"]"},
+    {"an escaped quote", "[\"" L128 "\\\"\",\"x\"]", "[\"" L128 "\\\"\",\"x\"]"},
+    {"not ASCII", "[\"" L128 "\xc3\xa9\"]", "[\"" L128 "\xc3\xa9\"]"},
+    {"delete", "[\"" L128 "\x7f\"]", "[\"" L128 "\\u007f\"]"},
+    {"a number right behind", "[\"" L128 "\"5]", NULL},
+    {"a number right before", "[5\"" L128 "\"]", NULL},
+    {"a point right before", "[.\"" L128 "\"]", NULL},
+    {"a minus right before", "[-\"" L128 "\"]", NULL},
+    {"an exponent right behind", "[\"" L128 "\"e5]", NULL},
+    {"two in a row", "[\"" L128 "\"\"" L128 "\"]", NULL},
+    {"where a key belongs", "{\"" L128 "\"}", NULL},
+    {"two colons", "{\"a\":\"" L128 "\":1}", NULL},
+    {"two at the top", "\"" L128 "\" \"" L128 "\"", NULL},
+    {"a real beside it", "[\"" L128 "\",0.5]", NULL},
+    {"a real instead of it", "[0.5,\"" L128 "\"]", NULL},
+    {"the same key twice", "{\"" L128 "\":1,\"" L128 "\":2}", NULL},
+    {"a control character", "[\"" L128 "\x01\"]", NULL},
+    {"a line break", "[\"" L128 "\n\"]", NULL},
+    {"wrong UTF-8", "[\"" L128 "\xff\"]", NULL},
+    {"never closed", "[\"" L128, NULL},
+    {"closed by an escape", "[\"" L128 "\\\"]", NULL},
+};
+
 static void test_long_strings(void)
 {
-    static const struct {
-        const char *name;
-        const char *text;
-        const char *written; /* NULL: refused */
-    } cases[] = {
-        {"alone", "\"" L128 "\"", "\"" L128 "\""},
-        {"with blanks", " \"" L128 "\"\n", "\"" L128 "\""},
-        {"one below the length", "[\"" L127 "\"]", "[\"" L127 "\"]"},
-        {"several", "[\"" L128 "a\",\"" L128 "b\",1,\"" L127 "c\"]",
-         "[\"" L128 "a\",\"" L128 "b\",1,\"" L127 "c\"]"},
-        {"in objects", "{\"a\":\"" L128 "\",\"b\":{\"c\":\"d" L128 "\"},\"e\":[[\"f" L128 "\"]]}",
-         "{\"a\":\"" L128 "\",\"b\":{\"c\":\"d" L128 "\"},\"e\":[[\"f" L128 "\"]]}"},
-        {"a key", "{\"" L128 "\" : 1}", "{\"" L128 "\":1}"},
-        {"key and value", "{\"" L128 "\":\"" L128 "\"}", "{\"" L128 "\":\"" L128 "\"}"},
-        {"brackets, commas, points", "[\"" L128 "]}[{,:1.5e3\",2]", "[\"" L128 "]}[{,:1.5e3\",2]"},
-        {"an escape", "[\"" L128 "\\n\"]", "[\"" L128 "\\n\"]"},
-        {"an escaped quote", "[\"" L128 "\\\"\",\"x\"]", "[\"" L128 "\\\"\",\"x\"]"},
-        {"not ASCII", "[\"" L128 "\xc3\xa9\"]", "[\"" L128 "\xc3\xa9\"]"},
-        {"delete", "[\"" L128 "\x7f\"]", "[\"" L128 "\\u007f\"]"},
-        {"a number right behind", "[\"" L128 "\"5]", NULL},
-        {"a number right before", "[5\"" L128 "\"]", NULL},
-        {"a point right before", "[.\"" L128 "\"]", NULL},
-        {"a minus right before", "[-\"" L128 "\"]", NULL},
-        {"an exponent right behind", "[\"" L128 "\"e5]", NULL},
-        {"two in a row", "[\"" L128 "\"\"" L128 "\"]", NULL},
-        {"where a key belongs", "{\"" L128 "\"}", NULL},
-        {"two colons", "{\"a\":\"" L128 "\":1}", NULL},
-        {"two at the top", "\"" L128 "\" \"" L128 "\"", NULL},
-        {"a real beside it", "[\"" L128 "\",0.5]", NULL},
-        {"a real instead of it", "[0.5,\"" L128 "\"]", NULL},
-        {"the same key twice", "{\"" L128 "\":1,\"" L128 "\":2}", NULL},
-        {"a control character", "[\"" L128 "\x01\"]", NULL},
-        {"a line break", "[\"" L128 "\n\"]", NULL},
-        {"wrong UTF-8", "[\"" L128 "\xff\"]", NULL},
-        {"never closed", "[\"" L128, NULL},
-        {"closed by an escape", "[\"" L128 "\\\"]", NULL},
-    };
     struct ag_vec vec;
     ag_vec_init(&vec, 10000);
-    for (size_t i = 0; i < AG_COUNT(cases); i++) {
+    for (size_t i = 0; i < AG_COUNT(long_texts); i++) {
         struct ag_json *json = NULL;
-        struct ag_bytes text = ag_bytes_of(cases[i].text, strlen(cases[i].text));
+        struct ag_bytes text = ag_bytes_of(long_texts[i].text, strlen(long_texts[i].text));
         uint64_t before = ag_alloc_count();
         enum ag_err err = ag_json_parse(text, &json);
         uint64_t count = ag_alloc_count() - before;
-        ag_test_check_err(err, cases[i].written == NULL ? AG_ERR_JSON : AG_OK, cases[i].name,
-                          __FILE__, __LINE__);
-        if (err == AG_OK && cases[i].written != NULL) {
+        ag_test_check_err(err, long_texts[i].written == NULL ? AG_ERR_JSON : AG_OK,
+                          long_texts[i].name, __FILE__, __LINE__);
+        if (err == AG_OK && long_texts[i].written != NULL) {
             vec.size = 0;
             write_tree(ag_json_root(json), &vec);
             ag_test_check_bytes(ag_vec_view(&vec),
-                                ag_bytes_of(cases[i].written, strlen(cases[i].written)),
-                                cases[i].name, __FILE__, __LINE__);
+                                ag_bytes_of(long_texts[i].written, strlen(long_texts[i].written)),
+                                long_texts[i].name, __FILE__, __LINE__);
         }
         ag_json_close(json);
         for (uint64_t nth = 1; nth <= count; nth++) {

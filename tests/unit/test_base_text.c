@@ -148,7 +148,7 @@ static void test_hex_every_byte(void)
     char text[2 * 256 + 1];
     ag_hex_encode(AG_ARRAY_VIEW(all), text);
     CHECK_U64(strlen(text), 512);
-    CHECK(strncmp(text + 2 * 0xa9, "a9aa", 4) == 0);
+    CHECK(strncmp(&text[(size_t)2 * 0xa9], "a9aa", 4) == 0);
     uint8_t back[256] = {0};
     CHECK_OK(ag_hex_decode(text, 512, (struct ag_buf){back, sizeof(back)}));
     CHECK_BYTES(AG_ARRAY_VIEW(back), AG_ARRAY_VIEW(all));
@@ -223,6 +223,19 @@ static void test_base64_limit(void)
     ag_arena_close(&arena);
 }
 
+/* ---- messages ---- */
+
+static void test_format(void)
+{
+    char out[6] = "";
+    ag_text_format(out, sizeof(out), "%d-%s", 12, "ab");
+    CHECK(strcmp(out, "12-ab") == 0);
+    ag_text_format(out, sizeof(out), "%d-%s", 12, "abc");
+    CHECK(strcmp(out, "12-ab") == 0);
+    ag_text_format(out, 1, "%d", 1);
+    CHECK(out[0] == '\0' && out[1] == '2');
+}
+
 /* ---- numbers ---- */
 
 static void test_u64(void)
@@ -282,7 +295,7 @@ static enum ag_err keep_row(void *context, unsigned line, const char *key, const
     rows->last_line = line;
     rows->count++;
     size_t used = strlen(rows->text);
-    snprintf(rows->text + used, sizeof(rows->text) - used, "%s=%s;", key, value);
+    ag_text_format(rows->text + used, sizeof(rows->text) - used, "%s=%s;", key, value);
     return strcmp(key, "bad") == 0 ? ag_fault_set(fault, AG_ERR_CONFIG, "bad") : AG_OK;
 }
 
@@ -386,6 +399,7 @@ static const struct ag_test_case cases[] = {
     {"hex: every byte and character", test_hex_every_byte},
     {"base64: decode", test_base64},
     {"base64: limits", test_base64_limit},
+    {"format: cut to fit", test_format},
     {"u64: decimal and hex", test_u64},
     {"text: rows", test_text_rows},
     {"text: NUL", test_text_nul},

@@ -202,7 +202,7 @@ static void test_refused(void)
     }
 }
 
-/* Every number at both ends of its range and one outside, and every choice, from the table itself. */
+/* Every number at both ends of its range and one outside, and every choice, from the table. */
 static void test_every_key(void)
 {
     for (size_t i = 0; i < AG_CONF_KEY_COUNT; i++) {
@@ -217,15 +217,15 @@ static void test_every_key(void)
             uint64_t value = 0;
             for (unsigned end = 0; end < 2; end++) {
                 uint64_t good = end == 0 ? row->min : row->max;
-                snprintf(text, sizeof(text), "%llu", (unsigned long long)good);
+                ag_text_format(text, sizeof(text), "%llu", (unsigned long long)good);
                 CHECK_OK(ag_conf_set(&conf, row, text, &fault));
                 memcpy(&value, ag_conf_member(&conf, row), sizeof(value));
                 CHECK_U64(value, good);
                 if (end == 0 && good == 0) {
                     continue;
                 }
-                snprintf(text, sizeof(text), "%llu",
-                         (unsigned long long)(end == 0 ? good - 1 : good + 1));
+                ag_text_format(text, sizeof(text), "%llu",
+                               (unsigned long long)(end == 0 ? good - 1 : good + 1));
                 CHECK_ERR(ag_conf_set(&conf, row, text, &fault), AG_ERR_CONFIG);
                 CHECK(fault.has_limit && fault.limit == good &&
                       fault.got == (end == 0 ? good - 1 : good + 1));
@@ -388,13 +388,13 @@ static void test_help(void)
 static void test_docs(void)
 {
     char path[1024];
-    snprintf(path, sizeof(path), "%s", __FILE__);
+    ag_text_format(path, sizeof(path), "%s", __FILE__);
     char *end = strstr(path, "tests/unit/");
     CHECK(end != NULL);
     if (end == NULL) {
         return;
     }
-    snprintf(end, sizeof(path) - (size_t)(end - path), "docs/spec/configuration.md");
+    ag_text_format(end, sizeof(path) - (size_t)(end - path), "docs/spec/configuration.md");
     struct ag_vec page;
     struct ag_vec wanted;
     ag_vec_init(&page, 1000000);
