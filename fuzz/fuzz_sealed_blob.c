@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does any byte string open that was not sealed here? Byte 0 of the input says how to read the rest:
+/* Does any byte string open that was not sealed here? Byte 0 of the input says how to read the
+ * rest:
  *
  *     bit 0  0: the rest is the blob; 1: the rest are changes to a genuine blob, each an offset u16
  *            and a byte to xor
- *     bit 1  (blob) our magic, version, machine, measurement and name are written over its fields, so
+ *     bit 1  (blob) our magic, version, machine, measurement and name are written over its fields,
+ *     so
  *            that random bytes get as far as the key
  *     bit 2  (blob) the rest is also sealed and must open again */
 #include "seal/seal.h"

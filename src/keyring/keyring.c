@@ -5,7 +5,7 @@
 
 #include "keyring/keyring_i.h"
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static enum ag_err check_config(const struct ag_keyring_config *config)
 {
@@ -98,7 +98,7 @@ void ag_keyring_cleanup(struct ag_keyring **keyring)
     ag_keyring_close(*keyring);
 }
 
-/* ---- finding ----------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 /* The keys of a honoured epoch, held, or NULL. Epoch 0 is the current one. */
 static struct ag_keyring_keys *hold(struct ag_keyring *keyring, uint64_t epoch)
@@ -166,7 +166,7 @@ enum ag_err ag_keyring_bundle(struct ag_keyring *keyring, uint64_t epoch,
     return give_bundle(encoding, &digest, out_encoding, out_digest);
 }
 
-/* ---- using ------------------------------------------------------------------------------------- */
+/* ---- using ----------------------------------------------------------------------------------- */
 
 enum ag_err ag_keyring_receive(struct ag_keyring *keyring, unsigned lane, uint64_t epoch,
                                uint16_t kem, struct ag_bytes enc, struct ag_hpke *out)

@@ -54,15 +54,15 @@ AG_MUST_CHECK enum ag_err ag_keyring_bundle(struct ag_keyring *keyring, uint64_t
 /* ---- secret ---------------------------------------------------------------------------------- */
 
 /* Decapsulates `enc` with the key of `epoch` and `kem`. ENVELOPE_EPOCH when the epoch is not
- * honoured; SUITE when it does not offer the suite; OPEN when `enc` cannot be right. `lane` is below
- * config.lanes, and in use by one thread. */
+ * honoured; SUITE when it does not offer the suite; OPEN when `enc` cannot be right. `lane` is
+ * below config.lanes, and in use by one thread. */
 AG_MUST_CHECK enum ag_err ag_keyring_receive(struct ag_keyring *keyring, unsigned lane,
                                              uint64_t epoch, uint16_t kem, struct ag_bytes enc,
                                              struct ag_hpke *out);
 
 /* Signs `message` under the tag's label with the current epoch's key. Each tag belongs to one
- * algorithm (ARGUMENT otherwise): GROUP_MLDSA and BATCH_MLDSA to ML-DSA-87, BATCH_SLHDSA to SLH-DSA.
- * out.size must be ag_sig_signature_size. */
+ * algorithm (ARGUMENT otherwise): GROUP_MLDSA and BATCH_MLDSA to ML-DSA-87, BATCH_SLHDSA to
+ * SLH-DSA. out.size must be ag_sig_signature_size. */
 AG_MUST_CHECK enum ag_err ag_keyring_sign(struct ag_keyring *keyring, enum ag_sig_alg alg,
                                           enum ag_tag tag, struct ag_bytes message,
                                           struct ag_buf out);

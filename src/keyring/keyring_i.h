@@ -7,7 +7,7 @@
 
 #include "keyring/keyring.h"
 
-/* ---- rows of table `keys` ---------------------------------------------------------------------- */
+/* ---- rows of table `keys` -------------------------------------------------------------------- */
 
 /* The key of a row is epoch u64 | kind u32, and a sealed row's name is its key. Frozen. */
 enum ag_keyring_kind {
@@ -42,7 +42,7 @@ void ag_keyring_rows_close(struct ag_keyring_rows *rows);
 AG_MUST_CHECK enum ag_err ag_keyring_rows_put(const struct ag_keyring_rows *rows,
                                               struct ag_store_tx *tx);
 
-/* ---- the keys of one epoch --------------------------------------------------------------------- */
+/* ---- the keys of one epoch ------------------------------------------------------------------- */
 
 struct ag_keyring_kem {
     struct ag_kem_key *key;

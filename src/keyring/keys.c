@@ -35,7 +35,7 @@ static void publics_cleanup(struct publics **publics)
     ag_free(*publics);
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void ag_keyring_keys_release(struct ag_keyring_keys *keys)
 {
@@ -121,7 +121,7 @@ static enum ag_err open_lanes(const struct ag_keyring *keyring, struct ag_keyrin
     return AG_OK;
 }
 
-/* ---- making ------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static enum ag_err draw_scalar(const struct ag_host *host, uint8_t out[32])
 {
@@ -241,7 +241,7 @@ enum ag_err ag_keyring_keys_make(const struct ag_keyring *keyring, uint64_t epoc
     return AG_OK;
 }
 
-/* ---- loading ----------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static enum ag_err load_seed(const struct ag_keyring *keyring, struct ag_store_tx *tx,
                              uint64_t epoch, uint32_t kind, struct ag_buf out)

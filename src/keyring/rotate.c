@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Epochs come and go. The honoured ones change only in ag_keyring_settle, after the transaction that
- * says so; only the writer thread changes them, so it may read them without the lock. */
+/* Epochs come and go. The honoured ones change only in ag_keyring_settle, after the transaction
+ * that says so; only the writer thread changes them, so it may read them without the lock. */
 #include "keyring/keyring_i.h"
 
 static void forget_pending(struct ag_keyring *keyring)
@@ -138,7 +138,7 @@ void ag_keyring_settle(struct ag_keyring *keyring, bool is_committed)
     }
 }
 
-/* ---- in a transaction of their own --------------------------------------------------------------- */
+/* ---- in a transaction of their own ----------------------------------------------------------- */
 
 static enum ag_err finish(struct ag_keyring *keyring, struct ag_store_tx *tx, enum ag_err err)
 {

@@ -38,7 +38,7 @@ enum ag_err ag_keyring_rows_put(const struct ag_keyring_rows *rows, struct ag_st
     return AG_OK;
 }
 
-/* ---- bundles ----------------------------------------------------------------------------------- */
+/* ---- bundles --------------------------------------------------------------------------------- */
 
 /* A bundle stands in clear, so anybody could replace it; its digest stands sealed beside it. */
 enum ag_err ag_keyring_bundle_load(const struct ag_keyring *keyring, struct ag_store_tx *tx,
@@ -70,7 +70,7 @@ enum ag_err ag_keyring_bundle_load(const struct ag_keyring *keyring, struct ag_s
     return AG_OK;
 }
 
-/* ---- the inventory ----------------------------------------------------------------------------- */
+/* ---- the inventory --------------------------------------------------------------------------- */
 
 /* Without it, who deletes the rows of the newest epoch would bring back the one before. */
 enum ag_err ag_keyring_inventory_seal(const struct ag_keyring *keyring,

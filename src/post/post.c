@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-/* In table `meta`: the number of the last entry that was taken out, u64. It keeps the order when the
- * outbox is empty. */
+/* In table `meta`: the number of the last entry that was taken out, u64. It keeps the order when
+ * the outbox is empty. */
 static const char done_key[] = "post.done";
 
-/* ---- sinks ------------------------------------------------------------------------------------- */
+/* ---- sinks ----------------------------------------------------------------------------------- */
 
 static const struct {
     enum ag_post_sink sink;
@@ -48,7 +48,7 @@ bool ag_post_sink_delivers(enum ag_post_sink sink)
     return false;
 }
 
-/* ---- the outbox -------------------------------------------------------------------------------- */
+/* ---- the outbox ------------------------------------------------------------------------------ */
 
 static struct ag_bytes done_view(void)
 {

@@ -6,10 +6,10 @@
  *
  * Owns:    table `outbox` and the entry `post.done` of table `meta`.
  * Threads: as the transaction that is passed.
- * Fails:   as store does; ARGUMENT when numbers are not in order; STORE_CORRUPT when an entry is not
- *          what this room wrote.
- * Not:     no chains yet: the only sink is `none`, whose batches stay in the outbox. An entry leaves
- *          only by ag_post_done. The outbox is bounded by the store's size. */
+ * Fails:   as store does; ARGUMENT when numbers are not in order; STORE_CORRUPT when an entry is
+ *          not what this room wrote.
+ * Not:     no chains yet: the only sink is `none`, whose batches stay in the outbox. An entry
+ *          leaves only by ag_post_done. The outbox is bounded by the store's size. */
 
 #include "base/base.h"
 #include "store/store.h"

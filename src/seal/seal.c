@@ -56,10 +56,10 @@ struct ag_seal {
     uint8_t measurement[MEASUREMENT_SIZE];
 };
 
-/* ---- the root ---------------------------------------------------------------------------------- */
+/* ---- the root -------------------------------------------------------------------------------- */
 
-/* The hardware's secret belongs to machine and program already; naming both once more makes the root
- * differ even on hardware that binds its secret to less. */
+/* The hardware's secret belongs to machine and program already; naming both once more makes the
+ * root differ even on hardware that binds its secret to less. */
 static enum ag_err derive_root(struct ag_tee *tee, struct ag_seal *seal)
 {
     struct ag_key256 secret AG_SCOPED(ag_key256_wipe) = {0};
@@ -106,7 +106,7 @@ void ag_seal_cleanup(struct ag_seal **seal)
     ag_seal_close(*seal);
 }
 
-/* ---- one blob ---------------------------------------------------------------------------------- */
+/* ---- one blob -------------------------------------------------------------------------------- */
 
 static void put_number(uint8_t *out, size_t size, uint64_t number)
 {

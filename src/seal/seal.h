@@ -7,9 +7,10 @@
  *
  * Owns:    the seal root, in locked memory, from ag_seal_open to ag_seal_close.
  * Threads: an open seal does not change: every function may be called from any thread at once.
- * Fails:   each way a blob can be wrong has its own name (below). A failed call leaves its outputs as
- *          they were.
- * Not:     sizes, purposes, epochs and equality of names are visible; a broken TEE protects nothing.
+ * Fails:   each way a blob can be wrong has its own name (below). A failed call leaves its outputs
+ *          as they were.
+ * Not:     sizes, purposes, epochs and equality of names are visible; a broken TEE protects
+ *          nothing.
  * Formats: docs/spec/sealing.md. */
 
 #include "base/base.h"
@@ -33,14 +34,16 @@ enum ag_purpose {
 #define AG_SEAL_HEADER_SIZE   164u
 #define AG_SEAL_OVERHEAD_SIZE (AG_SEAL_HEADER_SIZE + 16u)
 
-/* Derives the seal root from the hardware's secret. Borrows `tee` and `host` until ag_seal_close. */
+/* Derives the seal root from the hardware's secret. Borrows `tee` and `host` until
+ * ag_seal_close. */
 AG_MUST_CHECK enum ag_err ag_seal_open(struct ag_tee *tee, const struct ag_host *host,
                                        struct ag_seal **out);
 void ag_seal_close(struct ag_seal *seal); /* NULL is fine */
 void ag_seal_cleanup(struct ag_seal **seal);
 
 /* Appends the sealed form of `plain` to `out`. `name` says where the blob will stand (a table key):
- * 1 to SEALED_NAME_BYTES bytes. `plain` is at most SEALED_BYTES. ENTROPY when no salt can be had. */
+ * 1 to SEALED_NAME_BYTES bytes. `plain` is at most SEALED_BYTES. ENTROPY when no salt can be
+ * had. */
 AG_MUST_CHECK enum ag_err ag_seal_seal(const struct ag_seal *seal, enum ag_purpose purpose,
                                        uint64_t epoch, struct ag_bytes name, struct ag_bytes plain,
                                        struct ag_vec *out);
@@ -63,24 +66,25 @@ AG_MUST_CHECK enum ag_err ag_seal_unseal(const struct ag_seal *seal, enum ag_pur
                                          struct ag_bytes blob, struct ag_arena *arena,
                                          struct ag_bytes *out);
 
-/* ---- the anchor: is the store the newest? ------------------------------------------------------ */
+/* ---- the anchor: is the store the newest? ---------------------------------------------------- */
 
-/* The store holds one sealed record (ag_meta of wire, purpose META) that says which counter value it
- * was written for and names, by digest, what the tables must hold beside it. The store is fresh if
- * that value is the hardware's. Discipline of an anchored commit, with `c` the counter before it:
+/* The store holds one sealed record (ag_meta of wire, purpose META) that says which counter value
+ * it was written for and names, by digest, what the tables must hold beside it. The store is fresh
+ * if that value is the hardware's. Discipline of an anchored commit, with `c` the counter before
+ * it:
  *
  *   1. put the sealed record with c + 1 into the same write transaction as what it names
  *   2. commit
  *   3. ag_seal_anchor_advance(tee, c + 1); only now may anything leave that the commit decided
  *
- * Each start makes an empty anchored commit, after ag_seal_anchor_check and before anything leaves, and
- * so does whoever goes on after a failed one: two records with one value must not both matter.
+ * Each start makes an empty anchored commit, after ag_seal_anchor_check and before anything leaves,
+ * and so does whoever goes on after a failed one: two records with one value must not both matter.
  *
  * A crash before 2 leaves stored = counter. A crash between 2 and 3 leaves stored = counter + 1,
  * which the next start accepts, because only this program can have sealed it, and catches up. An
  * older copy of the store has stored < counter. The proof, and what is not covered, stand in
- * docs/spec/sealing.md. Commits that change the record but not its counter are allowed; a store taken
- * back to one of them is not noticed here. */
+ * docs/spec/sealing.md. Commits that change the record but not its counter are allowed; a store
+ * taken back to one of them is not noticed here. */
 
 /* At start, with the counter value of the authenticated record; 0 for a store without one. OK if it
  * is the hardware's, or one ahead of it, which is then caught up. SEAL_ROLLBACK when it is older;

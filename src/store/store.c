@@ -97,7 +97,7 @@ bool ag_store_key_is_free(enum ag_table table, struct ag_bytes key)
     return table != AG_TABLE_META || !ag_bytes_equal(ag_bytes_head(key, prefix.size), prefix);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static enum ag_err join(const char *path, const char *name, char out[PATH_SIZE_MAX])
 {
@@ -140,9 +140,10 @@ static enum ag_err lock_directory(struct ag_store *store, const char *path)
     return AG_OK;
 }
 
-/* LMDB maps its reader table from a sparse file: on a full disk the first reader in an untouched page
- * would end in SIGBUS. So its blocks are taken now. The descriptor stays open as long as LMDB's own,
- * because closing any descriptor of that file drops LMDB's fcntl locks [LMDB caveats]. */
+/* LMDB maps its reader table from a sparse file: on a full disk the first reader in an untouched
+ * page would end in SIGBUS. So its blocks are taken now. The descriptor stays open as long as
+ * LMDB's own, because closing any descriptor of that file drops LMDB's fcntl locks [LMDB
+ * caveats]. */
 static enum ag_err reserve_reader_table(struct ag_store *store, const char *path)
 {
     char name[PATH_SIZE_MAX];
@@ -161,8 +162,8 @@ static enum ag_err reserve_reader_table(struct ag_store *store, const char *path
 }
 
 /* A process that locks its memory does not mean the data file: it is sealed, and may be larger than
- * the memory. LMDB does not tell where its map lies, so the kernel is asked; where it does not answer
- * the map stays locked, which costs memory and nothing else. */
+ * the memory. LMDB does not tell where its map lies, so the kernel is asked; where it does not
+ * answer the map stays locked, which costs memory and nothing else. */
 static void unlock_map(const struct ag_store *store)
 {
     char line[PATH_SIZE_MAX + 128];
@@ -340,7 +341,7 @@ enum ag_err ag_store_info(struct ag_store *store, struct ag_store_info *out)
     return AG_OK;
 }
 
-/* ---- numbers as keys --------------------------------------------------------------------------- */
+/* ---- numbers as keys ------------------------------------------------------------------------- */
 
 struct ag_store_u64 ag_store_u64(uint64_t number)
 {

@@ -10,8 +10,8 @@
  * Fails:   STORE_FULL when the size limit or the disk is reached: the transaction is gone, nothing
  *          committed is lost, and the store stays usable; STORE_CORRUPT when a page is not what the
  *          database wrote; STORE for other failures of disk or database; ARGUMENT for misuse.
- * Not:     no secrecy, no authenticity, no freshness: who may write the files can put anything there
- *          (docs/spec/store.md says what follows). Values are sealed by who owns them. */
+ * Not:     no secrecy, no authenticity, no freshness: who may write the files can put anything
+ *          there (docs/spec/store.md says what follows). Values are sealed by who owns them. */
 
 #include "base/base.h"
 
@@ -49,8 +49,8 @@ struct ag_store;
 /* Opens the directory `path`, making it (mode 0700, its parent must exist) and its tables at the
  * first use. `size_max` is the most that the tables may hold, in bytes with all overhead: it costs
  * address space and nothing else, and may be raised at a later open. The file itself may grow an
- * eighth and 1 MiB beyond it, so that a full store can still delete. STORE_LOCKED when a process, this one
- * included, has the store open; STORE_FORMAT when another version wrote it. */
+ * eighth and 1 MiB beyond it, so that a full store can still delete. STORE_LOCKED when a process,
+ * this one included, has the store open; STORE_FORMAT when another version wrote it. */
 AG_MUST_CHECK enum ag_err ag_store_open(const char *path, size_t size_max, struct ag_store **out);
 /* Every transaction must have ended. NULL is fine. */
 void ag_store_close(struct ag_store *store);
@@ -87,7 +87,7 @@ AG_MUST_CHECK enum ag_err ag_store_read_begin(struct ag_store *store, struct ag_
 void ag_store_read_end(struct ag_store_tx *tx); /* NULL is fine */
 void ag_store_read_cleanup(struct ag_store_tx **tx);
 
-/* ---- one entry --------------------------------------------------------------------------------- */
+/* ---- one entry ------------------------------------------------------------------------------- */
 
 /* Keys are 1 to STORE_KEY_BYTES bytes in lexicographic order. Values may be empty. */
 
@@ -112,7 +112,7 @@ AG_MUST_CHECK enum ag_err ag_store_reserve(struct ag_store_tx *tx, enum ag_table
 AG_MUST_CHECK enum ag_err ag_store_delete(struct ag_store_tx *tx, enum ag_table table,
                                           struct ag_bytes key);
 
-/* ---- in order ---------------------------------------------------------------------------------- */
+/* ---- in order -------------------------------------------------------------------------------- */
 
 /* A place in one table of one transaction, and to be closed before that ends. Each mover answers
  * NOT_FOUND at the end of the table; views live as long as those of ag_store_get. */
@@ -138,7 +138,7 @@ AG_MUST_CHECK enum ag_err ag_store_seek(struct ag_store_cursor *cursor, struct a
  * that followed it. ARGUMENT when it stands on none. */
 AG_MUST_CHECK enum ag_err ag_store_cursor_delete(struct ag_store_cursor *cursor);
 
-/* ---- numbers as keys --------------------------------------------------------------------------- */
+/* ---- numbers as keys ------------------------------------------------------------------------- */
 
 /* Eight bytes, big-endian, so that order is order of numbers. */
 struct ag_store_u64 {

@@ -4,7 +4,7 @@
 
 #include "store/store_i.h"
 
-/* ---- begin and end ----------------------------------------------------------------------------- */
+/* ---- begin and end --------------------------------------------------------------------------- */
 
 static enum ag_err tx_open(struct ag_store *store, bool is_write, struct ag_store_tx **out)
 {
@@ -79,8 +79,8 @@ void ag_store_read_cleanup(struct ag_store_tx **tx)
     ag_store_read_end(*tx);
 }
 
-/* A transaction that put something must leave the tables within size_max; what the file has beyond it
- * is kept for transactions that only delete. */
+/* A transaction that put something must leave the tables within size_max; what the file has beyond
+ * it is kept for transactions that only delete. */
 static enum ag_err check_size(struct ag_store_tx *tx)
 {
     /* LMDB's own two trees, the free list and the table of tables, have the first two handles; the
@@ -133,7 +133,7 @@ enum ag_err ag_store_commit(struct ag_store_tx *tx)
     return AG_OK;
 }
 
-/* ---- entries ----------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 /* LMDB's type lacks the const, and LMDB does not write through it. */
 static MDB_val val_of(struct ag_bytes bytes)
@@ -240,7 +240,7 @@ enum ag_err ag_store_delete(struct ag_store_tx *tx, enum ag_table table, struct 
     return changed(tx, mdb_del(tx->txn, tx->store->tables[table], &key_val, NULL));
 }
 
-/* ---- cursors ----------------------------------------------------------------------------------- */
+/* ---- cursors --------------------------------------------------------------------------------- */
 
 enum ag_err ag_store_cursor_open(struct ag_store_tx *tx, enum ag_table table,
                                  struct ag_store_cursor **out)

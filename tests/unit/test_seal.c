@@ -27,7 +27,7 @@ enum {
     OVERHEAD = 180,
 };
 
-/* ---- two machines, two programs ---------------------------------------------------------------- */
+/* ---- two machines, two programs -------------------------------------------------------------- */
 
 static struct ag_host_test chance;
 
@@ -117,7 +117,7 @@ static struct ag_vec seal_blob(const struct ag_seal *seal, enum ag_purpose purpo
     return blob;
 }
 
-/* ---- what opens -------------------------------------------------------------------------------- */
+/* ---- what opens ------------------------------------------------------------------------------ */
 
 static void test_what_was_sealed_opens(void)
 {
@@ -206,7 +206,7 @@ static void test_as_specified(void)
     remove_machine(&machine);
 }
 
-/* ---- what is refused --------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------------------- */
 
 static void test_refusals_by_name(void)
 {
@@ -441,7 +441,7 @@ static void test_misuse_is_refused(void)
     remove_machine(&machine);
 }
 
-/* ---- failing ground ---------------------------------------------------------------------------- */
+/* ---- failing ground -------------------------------------------------------------------------- */
 
 static void test_failed_allocations(void)
 {
@@ -489,7 +489,7 @@ static void test_failed_draws(void)
     remove_machine(&machine);
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void *seal_and_open(void *argument)
 {
@@ -531,7 +531,7 @@ static void test_threads(void)
     remove_machine(&machine);
 }
 
-/* ---- the anchor -------------------------------------------------------------------------------- */
+/* ---- the anchor ------------------------------------------------------------------------------ */
 
 static uint64_t counter_of(const struct machine *machine)
 {
