@@ -27,7 +27,7 @@ static enum ag_err write_config(struct cli *cli, const char *path)
     if (is_simulated) {
         AG_TRY(ag_vec_printf(&text,
                              "# The simulated hardware protects nothing: it is for trying out.\n"
-                             "provider = insecure-sim\nallow_insecure_sim = yes\n"
+                             "provider = insecure-sim\nallow_insecure_sim = true\n"
                              "sim_dir = %s/sim-hardware\n",
                              cli->dir));
     } else {

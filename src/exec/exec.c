@@ -86,6 +86,7 @@ static enum ag_err judge_one(const struct ag_exec *exec, const struct ag_exec_in
 {
     struct ag_body body;
     AG_TRY(open_body(input, arena, &body));
+    AG_ENSURE(body.payload_kind == input->head->payload_kind, AG_ERR_ENVELOPE_MISMATCH);
     AG_ENSURE(body.auth_scheme == AG_AUTH_PAYLOAD && body.auth.size == 0,
               AG_ERR_ENVELOPE_SENDER);
 

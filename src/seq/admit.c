@@ -266,7 +266,9 @@ enum ag_err ag_seq_admit_group(struct ag_seq *seq, bool *out_did_work)
     if (ag_queue_count(seq->submissions) == 0) {
         return AG_OK;
     }
-    AG_TRY(take_memory(seq, &group));
+    if (take_memory(seq, &group) != AG_OK) {
+        return AG_OK; /* nothing was taken from the queue: the next turn tries again */
+    }
     void *items[AG_LIMIT_GROUP_COUNT];
     group.count = ag_queue_pop(seq->submissions, items, AG_LIMIT_GROUP_COUNT);
     for (size_t i = 0; i < group.count; i++) {
