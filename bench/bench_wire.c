@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* bench_wire: what the room adds to the primitives that it cannot do without. Each figure is a ratio
- * to its floor, measured in the same run and by turns: a tree to its bare hashes, a decoded
+/* bench_wire: what the room adds to the primitives that it cannot do without. Each figure is a
+ * ratio to its floor, measured in the same run and by turns: a tree to its bare hashes, a decoded
  * transaction to its bare recovery and Keccak, a decoded envelope to one hash of its bytes. */
 
 #include "bench.h"

@@ -208,6 +208,53 @@ static void leaves_prove_themselves_and_nothing_else(void)
     }
 }
 
+/* SUBPROOF of RFC 9162 2.1.4.1, word for word: that the first `old` of `count` leaves are a
+ * part. */
+static enum ag_err subproof(size_t old, const struct ag_id *from, size_t count, bool is_whole,
+                            struct ag_id *out, size_t *out_count)
+{
+    if (old == count) {
+        return is_whole ? AG_OK : root_by_definition(from, count, &out[(*out_count)++]);
+    }
+    size_t left = 1;
+    while (left * 2 < count) {
+        left *= 2;
+    }
+    if (old <= left) {
+        AG_TRY(subproof(old, from, left, is_whole, out, out_count));
+        return root_by_definition(from + left, count - left, &out[(*out_count)++]);
+    }
+    AG_TRY(subproof(old - left, from + left, count - left, false, out, out_count));
+    return root_by_definition(from, left, &out[(*out_count)++]);
+}
+
+static void trees_prove_that_they_grew(void)
+{
+    start();
+    ag_test_random_bytes(leaves, sizeof(leaves));
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t new_size = 1 + sample_below(LEAVES_MAX);
+        size_t old_size = 1 + sample_below(new_size);
+        struct ag_id roots[2];
+        struct ag_id path[AG_PROOF_NODES_MAX];
+        size_t count = 0;
+        CHECK_OK(ag_merkle_root(leaves, old_size, &roots[0]));
+        CHECK_OK(ag_merkle_root(leaves, new_size, &roots[1]));
+        CHECK_OK(subproof(old_size, leaves, new_size, true, path, &count));
+        CHECK_OK(
+            ag_merkle_verify_consistency(old_size, &roots[0], new_size, &roots[1], path, count));
+        if (count != 0) {
+            path[sample_below(count)].bytes[sample_below(32)] ^= 4;
+            CHECK_ERR(
+                ag_merkle_verify_consistency(old_size, &roots[0], new_size, &roots[1], path, count),
+                AG_ERR_PROOF);
+            CHECK_ERR(ag_merkle_verify_consistency(old_size, &roots[0], new_size, &roots[1], path,
+                                                   count - 1),
+                      AG_ERR_PROOF);
+        }
+    }
+}
+
 /* ---- RLP ------------------------------------------------------------------------------------- */
 
 /* Random bytes with many short lists and strings among them: what is taken must be canonical. */
@@ -251,6 +298,7 @@ static const struct ag_test_case cases[] = {
     {"fields of a batch header come back", header_fields_come_back},
     {"trees are those of the definition", trees_are_those_of_the_definition},
     {"leaves prove themselves and nothing else", leaves_prove_themselves_and_nothing_else},
+    {"trees prove that they grew", trees_prove_that_they_grew},
     {"RLP has one form", rlp_has_one_form},
 };
 

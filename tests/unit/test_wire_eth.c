@@ -427,6 +427,44 @@ static void long_transactions_are_refused_first(void)
     CHECK(fault.has_limit && fault.limit == 131000 && fault.got == 131001);
 }
 
+/* Writes the items of a transaction again, one of them replaced by a string. */
+static void replace(uint8_t type, struct ag_vec *raw, size_t index, struct ag_bytes text)
+{
+    struct draft draft = {.type = type};
+    struct ag_bytes in = ag_bytes_tail(ag_vec_view(raw), type == AG_ETH_LEGACY ? 0 : 1);
+    struct ag_rlp_item item;
+    CHECK_OK(ag_rlp_next(&in, &item));
+    for (struct ag_bytes rest = item.payload; rest.size != 0;) {
+        CHECK_OK(ag_rlp_next(&rest, &item));
+        if (draft.count == index) {
+            draft_string(&draft, text);
+        } else if (item.is_list) {
+            draft_list(&draft, item.payload);
+        } else {
+            draft_string(&draft, item.payload);
+        }
+    }
+    raw->size = 0;
+    write_list(&draft, raw);
+    draft_close(&draft);
+}
+
+/* 35 + 2 * chain, in 65 bits, without leading zeros. */
+static struct ag_bytes legacy_v(uint64_t chain_id, uint8_t out[9])
+{
+    unsigned carry = 35;
+    for (size_t i = 0; i < 9; i++) {
+        carry += (unsigned)(2 * (i < 8 ? chain_id >> (8 * i) & 0xff : 0));
+        out[8 - i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+    size_t zeros = 0;
+    while (zeros < 8 && out[zeros] == 0) {
+        zeros++;
+    }
+    return ag_bytes_of(out + zeros, 9 - zeros);
+}
+
 /* V of a legacy transaction for chains up to the last that fits 64 bits. */
 static void legacy_chain_ids_of_every_width(void)
 {
@@ -436,43 +474,94 @@ static void legacy_chain_ids_of_every_width(void)
         struct plan plan = plan_of(AG_ETH_LEGACY);
         struct ag_vec vec;
         struct ag_eth_tx tx;
-        struct draft draft = {0};
-        uint8_t v[9] = {0};
+        uint8_t v[9];
         ag_vec_init(&vec, 1000);
         build(&plan, &vec);
-        /* The same transaction with V for another chain: the sender is another then. */
-        struct ag_bytes in = ag_vec_view(&vec);
-        struct ag_rlp_item list;
-        CHECK_OK(ag_rlp_next(&in, &list));
-        for (size_t k = 0; k < 9; k++) {
-            struct ag_rlp_item item;
-            CHECK_OK(ag_rlp_next(&list.payload, &item));
-            if (k != 6) {
-                draft_string(&draft, item.payload);
-                continue;
-            }
-            /* 35 + 2 * chain, in 65 bits */
-            unsigned carry = 35;
-            for (size_t n = 0; n < 9; n++) {
-                uint64_t low = n < 8 ? chains[i] >> (8 * n) & 0xff : 0;
-                carry += (unsigned)(2 * low);
-                v[8 - n] = (uint8_t)carry;
-                carry >>= 8;
-            }
-            ag_vec_init(&draft.items[draft.count], 64);
-            CHECK_OK(ag_rlp_put_integer(&draft.items[draft.count++], AG_ARRAY_VIEW(v)));
-        }
-        vec.size = 0;
-        write_list(&draft, &vec);
+        replace(AG_ETH_LEGACY, &vec, 6, legacy_v(chains[i], v));
         enum ag_err err = ag_eth_tx_decode(ag_vec_view(&vec), chains[i], false, &tx, NULL);
-        /* Some of these recover nobody; none may be taken for another chain. */
+        /* The sender is another then, or nobody; none may be taken for another chain. */
         CHECK(err == AG_OK || err == AG_ERR_TX_SIGNATURE);
         CHECK(err != AG_OK || tx.chain_id == chains[i]);
         CHECK_ERR(ag_eth_tx_decode(ag_vec_view(&vec), chains[i] + 1, true, &tx, NULL),
                   AG_ERR_TX_CHAIN);
-        draft_close(&draft);
         ag_vec_close(&vec);
     }
+}
+
+static void wrong_numbers_are_refused(void)
+{
+    static uint8_t max[33];
+    static const uint8_t zero[1] = {0};
+    static const uint8_t small[1] = {2};
+    static const uint8_t v34[1] = {34};
+    static const struct {
+        uint8_t type;
+        size_t index;
+        struct ag_bytes text;
+        enum ag_err err;
+        const char *field;
+    } rows[] = {
+        {AG_ETH_LEGACY, 6, {v34, 1}, AG_ERR_TX_SIGNATURE, "v"},
+        {AG_ETH_LEGACY, 6, {small, 1}, AG_ERR_TX_SIGNATURE, "v"},
+        {AG_ETH_LEGACY, 6, {NULL, 0}, AG_ERR_TX_SIGNATURE, "v"},
+        {AG_ETH_LEGACY, 6, {max, 32}, AG_ERR_TX_CHAIN, "v"},
+        {AG_ETH_LEGACY, 6, {max, 10}, AG_ERR_TX_CHAIN, "v"},
+        {AG_ETH_LEGACY, 6, {max, 33}, AG_ERR_TX_FIELD, "v"},
+        {AG_ETH_LEGACY, 6, {zero, 1}, AG_ERR_TX_FIELD, "v"},
+        {AG_ETH_LEGACY, 0, {max, 9}, AG_ERR_TX_FIELD, "nonce"},
+        {AG_ETH_LEGACY, 0, {zero, 1}, AG_ERR_TX_FIELD, "nonce"},
+        {AG_ETH_LEGACY, 1, {max, 33}, AG_ERR_TX_FIELD, "gas_price"},
+        {AG_ETH_1559, 0, {max, 9}, AG_ERR_TX_FIELD, "chain_id"},
+        {AG_ETH_1559, 3, {max, 32}, AG_ERR_TX_SIGNATURE, "signature"},
+        {AG_ETH_1559, 8, {small, 1}, AG_ERR_TX_FIELD, "access_list"},
+        {AG_ETH_1559, 9, {small, 1}, AG_ERR_TX_SIGNATURE, "parity"},
+        {AG_ETH_1559, 9, {max, 32}, AG_ERR_TX_SIGNATURE, "parity"},
+        {AG_ETH_1559, 10, {NULL, 0}, AG_ERR_TX_SIGNATURE, "signature"},
+        {AG_ETH_1559, 10, {max, 32}, AG_ERR_TX_SIGNATURE, "signature"},
+        {AG_ETH_1559, 11, {NULL, 0}, AG_ERR_TX_SIGNATURE, "signature"},
+        {AG_ETH_1559, 11, {max, 32}, AG_ERR_TX_SIGNATURE, "signature"},
+        {AG_ETH_1559, 11, {max, 33}, AG_ERR_TX_FIELD, "s"},
+    };
+    CHECK_OK(ag_crypto_start());
+    memset(max, 0xff, sizeof(max));
+    for (size_t i = 0; i < AG_COUNT(rows); i++) {
+        struct ag_vec vec;
+        struct ag_eth_tx tx;
+        struct ag_fault fault = {.field = ""};
+        struct plan plan = plan_of(rows[i].type);
+        ag_vec_init(&vec, 1000);
+        build(&plan, &vec);
+        replace(rows[i].type, &vec, rows[i].index, rows[i].text);
+        enum ag_err err = ag_eth_tx_decode(ag_vec_view(&vec), 1, true, &tx, &fault);
+        if (i == 11) {
+            /* A fee of 2^256 - 1 changes what was signed: somebody's, and too much in any case. */
+            CHECK(err == AG_ERR_TX_SIGNATURE || err == AG_ERR_TX_INTRINSIC);
+            CHECK(err != AG_ERR_TX_INTRINSIC || strcmp(fault.field, "max_fee times gas") == 0);
+        } else {
+            CHECK_ERR(err, rows[i].err);
+            CHECK(strcmp(fault.field, rows[i].field) == 0);
+        }
+        ag_vec_close(&vec);
+    }
+}
+
+static void deep_nesting_is_a_wrong_field(void)
+{
+    uint8_t deep[80];
+    struct ag_eth_tx tx;
+    struct ag_fault fault = {0};
+    size_t inner = sizeof(deep) - 3;
+    CHECK_OK(ag_crypto_start());
+    /* A list whose first item is a list in a list, 55 levels down. */
+    memset(deep, 0x80, sizeof(deep));
+    deep[0] = AG_ETH_1559;
+    deep[1] = 0xf8;
+    deep[2] = (uint8_t)inner;
+    for (size_t i = 0; i <= 55; i++) {
+        deep[3 + i] = (uint8_t)(0xc0 + 55 - i);
+    }
+    CHECK_ERR(ag_eth_tx_decode(AG_ARRAY_VIEW(deep), 1, true, &tx, &fault), AG_ERR_TX_FIELD);
+    CHECK(strcmp(fault.field, "nesting") == 0 && fault.limit == AG_LIMIT_RLP_DEPTH);
 }
 
 static void signing_makes_what_decoding_takes(void)
@@ -525,6 +614,8 @@ static const struct ag_test_case cases[] = {
     {"frames are refused in order", frames_are_refused_in_order},
     {"a long transaction is refused first", long_transactions_are_refused_first},
     {"legacy chain ids of every width", legacy_chain_ids_of_every_width},
+    {"wrong numbers are refused", wrong_numbers_are_refused},
+    {"deep nesting is a wrong field", deep_nesting_is_a_wrong_field},
     {"signing makes what decoding takes", signing_makes_what_decoding_takes},
 };
 

@@ -319,7 +319,10 @@ static void head_operations_are_identifiers(void)
     static const char *const bad[] = {"A", "a b", "a-b", "\x7f", "a\n", "\xc3\xa9"};
     start();
     struct ag_vec vec;
+    struct ag_head long_one = sample_head();
     ag_vec_init(&vec, 1024);
+    long_one.operation_size = AG_OPERATION_SIZE_MAX + 1;
+    CHECK_ERR(ag_head_encode(&long_one, &vec), AG_ERR_WIRE_LIMIT);
     for (size_t i = 0; i < AG_COUNT(bad); i++) {
         struct ag_head head = sample_head();
         head.operation_size = (uint8_t)strlen(bad[i]);
@@ -515,6 +518,8 @@ static void batch_entries_carry_a_payload_when_included(void)
     entry = (struct ag_batch_entry){.outcome = sample_outcome(false)};
     CHECK_ERR(ag_batch_entry_encode(&entry, &vec), AG_ERR_WIRE_LIMIT);
     entry.head = sample_bytes(698);
+    CHECK_ERR(ag_batch_entry_encode(&entry, &vec), AG_ERR_WIRE_LIMIT);
+    entry = (struct ag_batch_entry){sample_outcome(true), sample_bytes(153), sample_bytes(131001)};
     CHECK_ERR(ag_batch_entry_encode(&entry, &vec), AG_ERR_WIRE_LIMIT);
     CHECK_U64(vec.size, size);
 

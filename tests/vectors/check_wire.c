@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* check_wire FILE: every message of docs/spec/wire.md against bytes that another program packed. The
- * decoder must take them, the encoder give them back, and their digests be those that are written
- * down. Together the cases must cover every message. */
+/* check_wire FILE: every message of docs/spec/wire.md against bytes that another program packed.
+ * The decoder must take them, the encoder give them back, and their digests be those that are
+ * written down. Together the cases must cover every message. */
 
 #include <stdio.h>
 #include <string.h>
