@@ -3,8 +3,9 @@
 #include "mempool/mempool.h"
 #include "test_mempool_node.h"
 
-/* What admission costs in processor time, against the two steps that nobody can spare: decapsulating
- * and opening the head. And what junk costs that is refused before any private-key work. */
+/* What admission costs in processor time, against the two steps that nobody can spare:
+ * decapsulating and opening the head. And what junk costs that is refused before any private-key
+ * work. */
 
 enum {
     ENVELOPES = 500,

@@ -8,9 +8,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Bytes become a world of at most 64 heads; its plan is compared with the definition: of all items
- * whose sender has none waiting before it, the best is called. And the same items in reverse have the
- * same plan. */
+/* Bytes become a world of at most 64 heads; its plan is compared with the definition: of all
+ * items whose sender has none waiting before it, the best is called. And the same items in
+ * reverse have the same plan. */
 
 enum {
     ITEMS_MAX = 64,
@@ -88,8 +88,8 @@ static bool waits_for(const struct ag_order_item *item, const struct ag_order_it
             (other->head->nonce == item->head->nonce && other->admission < item->admission));
 }
 
-/* The next item that the definition calls. Items stand by admission, so the first best is the eldest.
- */
+/* The next item that the definition calls. Items stand by admission, so the first best is the
+ * eldest. / */
 static size_t call_next(const struct world *world, const uint64_t *scores, const bool *is_called)
 {
     size_t best = world->count;

@@ -23,7 +23,7 @@ bool ag_asset_type_is_off_chain(uint8_t type)
     return type == AG_ASSET_DATABASE || type == AG_ASSET_FILE || type == AG_ASSET_STREAM;
 }
 
-/* ---- one asset ----------------------------------------------------------------------------------- */
+/* ---- one asset ------------------------------------------------------------------------------- */
 
 static bool is_operation_character(uint8_t c)
 {
@@ -102,7 +102,7 @@ enum ag_err ag_asset_encode(const struct ag_asset *asset, struct ag_vec *out)
     return ag_wr_finish(&wr);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 /* Entries never move: what is sorted is a row of small numbers, so that a put shifts little and a
  * borrowed entry stays where it is. */

@@ -55,7 +55,7 @@ AG_MUST_CHECK enum ag_err ag_asset_validate(const struct ag_asset *asset, struct
 /* The leaf of the asset tree. Validates first. */
 AG_MUST_CHECK enum ag_err ag_asset_encode(const struct ag_asset *asset, struct ag_vec *out);
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct ag_asset_table; /* sorted by id */
 
@@ -74,7 +74,7 @@ const struct ag_asset *ag_asset_table_at(const struct ag_asset_table *table, siz
 AG_MUST_CHECK enum ag_err ag_asset_table_root(const struct ag_asset_table *table,
                                               struct ag_id *out);
 
-/* ---- policy ------------------------------------------------------------------------------------ */
+/* ---- policy ---------------------------------------------------------------------------------- */
 
 /* What the check is made against; borrowed. */
 struct ag_asset_context {

@@ -37,7 +37,7 @@ void ag_mempool_accounts_close(struct accounts *accounts)
     *accounts = (struct accounts){NULL, NULL, NULL};
 }
 
-/* ---- sources --------------------------------------------------------------------------------------- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 /* The account of a source, with what it earned since it was last looked at. */
 static struct source_account *settle_source(struct accounts *accounts,
@@ -93,7 +93,7 @@ void ag_mempool_source_penalise(struct accounts *accounts, const struct ag_mempo
     account->tokens = account->tokens < least ? least : account->tokens;
 }
 
-/* ---- senders --------------------------------------------------------------------------------------- */
+/* ---- senders --------------------------------------------------------------------------------- */
 
 /* The kind is folded into the last byte. An address has zeros there, and a digest that looks like
  * an address with its kind would have to be searched for over 88 bits. */

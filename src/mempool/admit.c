@@ -3,7 +3,7 @@
 
 #include "mempool/mempool_i.h"
 
-/* ---- load ------------------------------------------------------------------------------------------ */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 /* How full the pool is, by count or by bytes, whichever is more; candidates count as held. */
 unsigned ag_mempool_load_permille(const struct ag_mempool *pool)
@@ -25,7 +25,7 @@ unsigned ag_mempool_stamp_bits(unsigned load_permille, unsigned bits_max)
     return 1u + above * (bits_max - 1u) / 500u;
 }
 
-/* ---- before any private-key work ------------------------------------------------------------------- */
+/* ---- before any private-key work ------------------------------------------------------------- */
 
 static bool allows_kem(const struct ag_mempool_config *config, uint16_t kem)
 {
@@ -134,7 +134,7 @@ static enum ag_err screen(struct ag_mempool *pool, struct ag_admission *item, si
     return AG_OK;
 }
 
-/* ---- in lanes -------------------------------------------------------------------------------------- */
+/* ---- in lanes -------------------------------------------------------------------------------- */
 
 static enum ag_err open_head(const struct ag_mempool_keys *keys, unsigned lane,
                              struct candidate *candidate, struct ag_hpke *hpke)
@@ -178,7 +178,7 @@ void ag_mempool_forget_candidates(struct ag_mempool *pool)
     pool->candidate_bytes = 0;
 }
 
-/* ---- in order -------------------------------------------------------------------------------------- */
+/* ---- in order -------------------------------------------------------------------------------- */
 
 static enum ag_err judge_time(const struct ag_mempool *pool, const struct ag_head *head,
                               struct ag_fault *fault)
@@ -302,7 +302,7 @@ enum ag_err ag_mempool_admit(struct ag_mempool *pool, struct ag_pool *workers,
     return AG_OK;
 }
 
-/* ---- after a restart ------------------------------------------------------------------------------- */
+/* ---- after a restart ------------------------------------------------------------------------- */
 
 /* Screening for what was promised: only what could not be opened at all is refused. */
 static enum ag_err rescreen(struct ag_mempool *pool, const struct ag_mempool_restored *entry,

@@ -3,7 +3,7 @@
 
 #include "mempool/mempool_i.h"
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void ag_mempool_config_default(struct ag_mempool_config *out)
 {
@@ -155,10 +155,10 @@ void ag_mempool_advance_clock(struct ag_mempool *pool, uint64_t now_ms)
     }
 }
 
-/* ---- records --------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
-/* An envelope is refused as expired once the clock is past expiry and slack; its records live for one
- * slack more, so that no comparison of theirs can come too late. */
+/* An envelope is refused as expired once the clock is past expiry and slack; its records live
+ * for one slack more, so that no comparison of theirs can come too late. */
 static uint64_t record_expiry(const struct ag_mempool *pool, const struct ag_head *head)
 {
     uint64_t expires_ms =
@@ -196,7 +196,7 @@ void ag_mempool_envelope_record(const struct ag_mempool *pool, const struct ag_i
     out->expires_ms = record_expiry(pool, head);
 }
 
-/* ---- the row --------------------------------------------------------------------------------------- */
+/* ---- the row --------------------------------------------------------------------------------- */
 
 enum ag_err ag_mempool_accept(struct ag_mempool *pool, size_t candidate_index,
                               const struct ag_id *source, const struct replay_record *nonce_record,
@@ -300,7 +300,7 @@ uint64_t ag_mempool_replay_horizon_ms(const struct ag_mempool *pool)
     return pool->clock_ms;
 }
 
-/* ---- batches --------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 size_t ag_mempool_take(struct ag_mempool *pool, size_t max, struct ag_mempool_planned *out)
 {
@@ -411,7 +411,7 @@ enum ag_err ag_mempool_untake(struct ag_mempool *pool, uint64_t first, size_t co
     return AG_OK;
 }
 
-/* ---- status ---------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 void ag_mempool_stats(const struct ag_mempool *pool, struct ag_mempool_stats *out)
 {

@@ -9,8 +9,8 @@
  * Threads: one caller, the sequencer's; heads are opened in the lanes of a worker pool.
  * Fails:   a refusal is the result of its item, typed, with field and limit; the call itself fails
  *          only for our own reasons, and then changed nothing.
- * Not:     no store: the caller writes a group to disk between admit and confirm. No body is opened.
- *          A sender is only named by a head, not proved, until execution.
+ * Not:     no store: the caller writes a group to disk between admit and confirm. No body is
+ *          opened. A sender is only named by a head, not proved, until execution.
  * Rules:   docs/spec/admission.md. Envelopes are planned in contiguous ranges (docs/adr/0006).
  *
  * Admission numbers are consecutive. The pool is a row with four marks:
@@ -31,7 +31,7 @@
 
 struct ag_mempool;
 
-/* ---- what it is given --------------------------------------------------------------------------- */
+/* ---- what it is given ------------------------------------------------------------------------ */
 
 /* The node's decapsulation keys, as functions: the pool needs no other part of the keyring. */
 struct ag_mempool_keys {
@@ -82,7 +82,7 @@ void ag_mempool_cleanup(struct ag_mempool **pool);
 void ag_mempool_set_policy(struct ag_mempool *pool, const struct ag_asset_table *assets,
                            const struct ag_risk_snapshot *risk, bool is_appraised);
 
-/* ---- admission ---------------------------------------------------------------------------------- */
+/* ---- admission ------------------------------------------------------------------------------- */
 
 struct ag_admission {
     struct ag_bytes bytes; /* in: the envelope as received; borrowed for the call */
@@ -96,8 +96,8 @@ struct ag_admission {
     uint64_t deadline_ms;     /* when accepted: by then it is in a batch */
 };
 
-/* Judges `count` envelopes (at most GROUP_COUNT) and takes in what passes, provisionally. The checks,
- * in this order, with the error and `fault.field` of each:
+/* Judges `count` envelopes (at most GROUP_COUNT) and takes in what passes, provisionally. The
+ * checks, in this order, with the error and `fault.field` of each:
  *
  *   before any private-key work
  *     WIRE_*, ENVELOPE_CLASS     does not decode; a part is of no size class
@@ -128,10 +128,11 @@ void ag_mempool_confirm(struct ag_mempool *pool);
  * its sources used; the numbers are given again. */
 void ag_mempool_revoke(struct ag_mempool *pool);
 
-/* What was promised before a restart, in admission order and without gap from `next` on. Nothing is
- * refused for rate, stamp, bytes, replay, expiry or policy: a promise is kept. All or nothing: what
- * does not open any more is STORE_CORRUPT with the reason as field; more than `count_max` together is
- * MEMPOOL_FULL, and ARGUMENT a number out of row. They are confirmed at once. */
+/* What was promised before a restart, in admission order and without gap from `next` on. Nothing
+ * is refused for rate, stamp, bytes, replay, expiry or policy: a promise is kept. All or
+ * nothing: what does not open any more is STORE_CORRUPT with the reason as field; more than
+ * `count_max` together is MEMPOOL_FULL, and ARGUMENT a number out of row. They are confirmed at
+ * once. */
 struct ag_mempool_restored {
     uint64_t admission;
     uint64_t deadline_ms;
@@ -141,7 +142,7 @@ AG_MUST_CHECK enum ag_err ag_mempool_restore(struct ag_mempool *pool, struct ag_
                                              const struct ag_mempool_restored *entries,
                                              size_t count, struct ag_fault *fault);
 
-/* ---- replay records ------------------------------------------------------------------------------ */
+/* ---- replay records -------------------------------------------------------------------------- */
 
 /* Expiry (8 bytes, big-endian), then a digest. As a table key its order is time: the caller deletes
  * what lies below the horizon. */
@@ -156,7 +157,7 @@ AG_MUST_CHECK enum ag_err ag_mempool_replay_load(struct ag_mempool *pool, struct
  * start is not below now. */
 uint64_t ag_mempool_replay_horizon_ms(const struct ag_mempool *pool);
 
-/* ---- batches ------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 struct ag_mempool_planned {
     uint64_t admission;
@@ -200,8 +201,8 @@ struct ag_mempool_outcome {
 AG_MUST_CHECK enum ag_err ag_mempool_replay_swap(const struct ag_mempool *pool, uint64_t admission,
                                                  uint8_t out_remove[AG_REPLAY_RECORD_SIZE],
                                                  uint8_t out_add[AG_REPLAY_RECORD_SIZE]);
-/* After that transaction, before the release: keeps the accounts and frees the nonce. NOT_FOUND when
- * the envelope is not planned. */
+/* After that transaction, before the release: keeps the accounts and frees the nonce. NOT_FOUND
+ * when the envelope is not planned. */
 AG_MUST_CHECK enum ag_err ag_mempool_settle(struct ag_mempool *pool,
                                             const struct ag_mempool_outcome *outcome,
                                             uint64_t now_ms);
@@ -212,7 +213,7 @@ AG_MUST_CHECK enum ag_err ag_mempool_release(struct ag_mempool *pool, uint64_t f
  * the newest. */
 AG_MUST_CHECK enum ag_err ag_mempool_untake(struct ag_mempool *pool, uint64_t first, size_t count);
 
-/* ---- status -------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 #define AG_MEMPOOL_REFUSALS_MAX 48u
 struct ag_mempool_stats {

@@ -4,7 +4,7 @@
 
 #include "mempool/mempool.h"
 
-/* ---- replay table: table.c ----------------------------------------------------------------------- */
+/* ---- replay table: table.c ------------------------------------------------------------------- */
 
 #define REPLAY_DIGEST_SIZE 24u
 struct replay_record {
@@ -28,8 +28,8 @@ void ag_mempool_table_wipe(struct replay_table *table);
 /* NULL when absent. Valid until the next put or remove. */
 struct replay_record *ag_mempool_table_find(const struct replay_table *table,
                                             const uint8_t digest[REPLAY_DIGEST_SIZE]);
-/* Makes room for `count` more records, forgetting what expired before `clock_ms`. MEMPOOL_FULL at the
- * bound. */
+/* Makes room for `count` more records, forgetting what expired before `clock_ms`. MEMPOOL_FULL
+ * at the bound. */
 AG_MUST_CHECK enum ag_err ag_mempool_table_reserve(struct replay_table *table, size_t count,
                                                    uint64_t clock_ms);
 /* Adds a record, or sets the expiry of the one there. Room has been reserved. */
@@ -39,7 +39,7 @@ void ag_mempool_record_encode(const struct replay_record *record,
                               uint8_t out[AG_REPLAY_RECORD_SIZE]);
 void ag_mempool_record_decode(const uint8_t in[AG_REPLAY_RECORD_SIZE], struct replay_record *out);
 
-/* ---- accounts: accounts.c ------------------------------------------------------------------------ */
+/* ---- accounts: accounts.c -------------------------------------------------------------------- */
 
 struct accounts {
     struct ag_lru *sources; /* token buckets, the least recently used goes first */
@@ -66,10 +66,10 @@ void ag_mempool_sender_strike(struct accounts *accounts, const struct ag_mempool
 void ag_mempool_sender_hold(struct accounts *accounts, const struct ag_sender *sender);
 void ag_mempool_sender_drop(struct accounts *accounts, const struct ag_sender *sender);
 
-/* ---- the row ------------------------------------------------------------------------------------- */
+/* ---- the row --------------------------------------------------------------------------------- */
 
-/* One envelope held, at admission number modulo count_max. Its keys stand at the same index in `keys`,
- * in locked memory. */
+/* One envelope held, at admission number modulo count_max. Its keys stand at the same index in
+ * `keys`, in locked memory. */
 struct slot {
     uint64_t deadline_ms;
     struct ag_id envelope_id;
@@ -157,8 +157,8 @@ void ag_mempool_envelope_record(const struct ag_mempool *pool, const struct ag_i
                                 const struct ag_head *head, struct replay_record *out);
 /* Decapsulates and opens the heads of all candidates, in lanes; notes each one's error. */
 void ag_mempool_open_heads(struct ag_mempool *pool, struct ag_pool *workers);
-/* Takes a candidate in at `next`. Records and accounts follow; NO_MEMORY leaves everything as it was.
- * Room for both records has been reserved. */
+/* Takes a candidate in at `next`. Records and accounts follow; NO_MEMORY leaves everything as it
+ * was. Room for both records has been reserved. */
 AG_MUST_CHECK enum ag_err ag_mempool_accept(struct ag_mempool *pool, size_t candidate,
                                             const struct ag_id *source,
                                             const struct replay_record *nonce_record,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "order/order_i.h"
 
-/* MigrationAware: migration transactions stand together at the front of a batch, so that a checkpoint
- * can be taken behind them. One that follows another kind of transaction of its own sender cannot:
- * nonces come first. */
+/* MigrationAware: migration transactions stand together at the front of a batch, so that a
+ * checkpoint can be taken behind them. One that follows another kind of transaction of its own
+ * sender cannot: nonces come first. */
 enum {
     PLACES_MIGRATION = 15000,
     PLACES_PER_FEE_BUCKET = 10,

@@ -6,9 +6,9 @@
  *
  * Owns:    nothing; all memory is the caller's arena.
  * Threads: a pure function, free-threaded.
- * Fails:   ORDER_MODE for an unknown mode, ARGUMENT for more than BATCH_TXS items, a missing head or
- *          an admission number that occurs twice, NO_MEMORY when the arena ends.
- * Not:     no bodies, no clock, no chance: the same arguments give the same plan on every machine.
+ * Fails:   ORDER_MODE for an unknown mode, ARGUMENT for more than BATCH_TXS items, a missing head
+ *          or an admission number that occurs twice, NO_MEMORY when the arena ends.
+ * Not:     no bodies, no clock, no chance: the same arguments give one plan on every machine.
  * Rules:   docs/spec/ordering.md. */
 
 #include <ag/batch.h>
@@ -23,7 +23,8 @@ struct ag_order_item {
 
 /* A place is the unit of every score: a term of n places is worth being admitted n earlier. */
 #define AG_ORDER_UNITS_PER_PLACE 16u
-/* The age law: whatever the other terms say, nothing admitted this many places later goes before. */
+/* The age law: whatever the other terms say, nothing admitted this many places later goes
+ * before. */
 #define AG_ORDER_AGE_BOUND 20000u
 
 const char *ag_order_mode_name(uint8_t mode); /* "hybrid"; "unknown" */
@@ -31,9 +32,9 @@ bool ag_order_mode_is_known(uint8_t mode);
 /* ORDER_MODE when the text names none. */
 AG_MUST_CHECK enum ag_err ag_order_mode_parse(const char *text, enum ag_order_mode *out);
 
-/* Writes to `out_order` the indices of `items` in plan order, `count` of them. The plan depends on
- * the items, not on where they stand in the array. Takes at most AG_ORDER_SCRATCH_SIZE(count) bytes of
- * `scratch`, which the caller resets. `assets` may be NULL. */
+/* Writes to `out_order` the indices of `items` in plan order, `count` of them. The plan depends
+ * on the items, not on where they stand in the array. Takes at most AG_ORDER_SCRATCH_SIZE(count)
+ * bytes of `scratch`, which the caller resets. `assets` may be NULL. */
 #define AG_ORDER_SCRATCH_SIZE(count) ((size_t)(count)*40u)
 AG_MUST_CHECK enum ag_err ag_order_plan(enum ag_order_mode mode, const struct ag_order_item *items,
                                         size_t count, const struct ag_asset_table *assets,

@@ -4,7 +4,8 @@
 
 #include "order/order.h"
 
-/* What the modes weigh. All of it is bounded, so that sums cannot overflow and the age law holds. */
+/* What the modes weigh. All of it is bounded, so that sums cannot overflow and the age law
+ * holds. */
 struct order_terms {
     uint32_t fee_bucket;      /* 0 to ORDER_FEE_BUCKET_MAX */
     uint32_t risk_bp;         /* 0 to 10000; the node's own figure */

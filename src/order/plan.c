@@ -10,15 +10,17 @@
  * It is computed by sorting instead. Call `p` the priority of an item, (score, then lower
  * admission): no two are equal. Call `m` the lowest priority among an item and all before it in its
  * queue: its bottleneck. The clerk's row is the row sorted by falling m, and inside one bottleneck,
- * which belongs to one queue, by place in the queue. Proof: let the clerk call a bottleneck b, an
- * item that is its own m. All other heads are below p(b). The items behind b in its queue that have
- * the bottleneck b are above p(b), so they follow at once, one after another; and when they are gone,
- * every head is below p(b): the next of this queue, because it is a new bottleneck, and the others as
- * before. Nothing that was called had a bottleneck below p(b), or it would not have been the best; so
- * each head is now its own bottleneck, and the next call is the highest of all that are left.
+ * which belongs to one queue, by place in the queue.
  *
- * Sorting is by digits, never by comparing: its time has no worst case that a sender could aim at, and
- * senders are grouped without a hash table that could be flooded. */
+ * Proof. Claim: whenever a bottleneck is called, every head is its own bottleneck. True at the
+ * start. Let the clerk call such a head b: the highest p of all heads, so the highest m of all that
+ * is left, since nobody's m is above that of the head of its queue. The items behind b that have
+ * the bottleneck b are above p(b), and the other heads below: they are called at once, one after
+ * another, which is the order of the sort. When they are gone, the new head of this queue has a p
+ * below p(b), so it is its own bottleneck; the other heads are as before; the claim holds again.
+ *
+ * Sorting is by digits, never by comparing: its time has no worst case that a sender could aim at,
+ * and senders are grouped without a hash table that could be flooded. */
 
 struct key {
     uint64_t value;
@@ -140,7 +142,8 @@ static void find_bottlenecks(struct plan *plan)
     }
 }
 
-/* Sorts by admission and refuses a number that occurs twice, since ties could then not be broken. */
+/* Sorts by admission and refuses a number that occurs twice, since ties could then not be
+ * broken. */
 static enum ag_err sort_by_admission(struct plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {

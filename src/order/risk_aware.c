@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "order/order_i.h"
 
-/* RiskAware: the most exposed first, because what waits is exposed for longer. A tenth of the scale of
- * risk (1000 points, 1500 places) weighs more than half of the scale of fees. */
+/* RiskAware: the most exposed first, because what waits is exposed for longer. A tenth of the
+ * scale of risk (1000 points, 1500 places) weighs more than half of the scale of fees. */
 enum {
     UNITS_PER_RISK_BP = 24, /* one and a half places */
     PLACES_PER_FEE_BUCKET = 10,

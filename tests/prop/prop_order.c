@@ -7,8 +7,8 @@
 #include "risk/risk.h"
 #include "test.h"
 
-/* Laws of a plan, over random worlds: heads, senders that share prefixes, nonces that repeat, assets,
- * risk, every mode. `--seed N` repeats a run. */
+/* Laws of a plan, over random worlds: heads, senders that share prefixes, nonces that repeat,
+ * assets, risk, every mode. `--seed N` repeats a run. */
 
 #define WORLD_MAX 10000u
 
@@ -161,7 +161,7 @@ static void in_many_worlds(unsigned rounds, size_t count_max,
     }
 }
 
-/* ---- permutation, nonces, ties ------------------------------------------------------------------ */
+/* ---- permutation, nonces, ties --------------------------------------------------------------- */
 
 static void check_permutation(struct world *world, enum ag_order_mode mode)
 {
@@ -201,7 +201,7 @@ static void nonce_order(void)
     in_many_worlds(60, 200, check_nonces);
 }
 
-/* ---- the clerk ------------------------------------------------------------------------------------ */
+/* ---- the clerk ------------------------------------------------------------------------------- */
 
 static uint64_t score_with_age(const struct world *world, enum ag_order_mode mode, size_t index,
                                uint64_t newest)
@@ -211,8 +211,8 @@ static uint64_t score_with_age(const struct world *world, enum ag_order_mode mod
     return units + (newest - world->items[index].admission) * AG_ORDER_UNITS_PER_PLACE;
 }
 
-/* The definition of docs/spec/ordering.md, word by word and slowly: of all items whose sender has no
- * earlier one waiting, the best is called. */
+/* The definition of docs/spec/ordering.md, word by word and slowly: of all items whose sender
+ * has no earlier one waiting, the best is called. */
 static void check_clerk(struct world *world, enum ag_order_mode mode)
 {
     static bool is_called[WORLD_MAX];
@@ -254,7 +254,7 @@ static void equals_the_clerk(void)
     in_many_worlds(100, 60, check_clerk);
 }
 
-/* ---- determinism ---------------------------------------------------------------------------------- */
+/* ---- determinism ----------------------------------------------------------------------------- */
 
 static void check_same_plan(struct world *world, enum ag_order_mode mode)
 {
@@ -279,7 +279,7 @@ static void same_items_same_plan(void)
     in_many_worlds(60, 400, check_same_plan);
 }
 
-/* ---- what may and what may not move an item ------------------------------------------------------- */
+/* ---- what may and what may not move an item -------------------------------------------------- */
 
 static size_t place_of(const struct world *world, uint64_t admission)
 {
@@ -406,7 +406,7 @@ static void ties_go_to_the_elder(void)
     in_many_worlds(20, 500, check_ties);
 }
 
-/* ---- age ------------------------------------------------------------------------------------------ */
+/* ---- age ------------------------------------------------------------------------------------- */
 
 /* What is admitted AGE_BOUND later never goes before, whatever it offers. */
 static void check_age(struct world *world, enum ag_order_mode mode)
@@ -496,7 +496,63 @@ static void bounded_wait(void)
     }
 }
 
-/* ---- extremes ------------------------------------------------------------------------------------- */
+/* ---- assets ---------------------------------------------------------------------------------- */
+
+/* In asset-protection mode, inside a batch: what touches a registered asset, then what touches
+ * none; no sender has a queue here, since nonces come before that. */
+static void check_assets_first(struct world *world, enum ag_order_mode mode)
+{
+    if (mode != AG_ORDER_ASSET_PROTECTION) {
+        return;
+    }
+    static bool is_protected[WORLD_MAX];
+    for (size_t i = 0; i < world->count; i++) {
+        struct ag_head *head = &world->heads[i];
+        head->nonce = 0;
+        memset(&head->sender, 0, sizeof(head->sender));
+        head->sender.kind = AG_SENDER_MLDSA87;
+        memcpy(head->sender.id, &i, sizeof(i)); /* no queues */
+        is_protected[i] = false;
+        for (size_t j = 0; j < head->asset_count; j++) {
+            is_protected[i] =
+                is_protected[i] || ag_asset_table_find(world->assets, &head->assets[j]) != NULL;
+        }
+    }
+    plan(world, mode);
+    for (size_t i = 1; i < world->count; i++) {
+        CHECK(is_protected[world->order[i - 1]] || !is_protected[world->order[i]]);
+    }
+}
+
+static void protected_assets_first(void)
+{
+    in_many_worlds(40, 1000, check_assets_first);
+}
+
+/* The same for the flag in migration-aware mode. */
+static void check_migrations_first(struct world *world, enum ag_order_mode mode)
+{
+    if (mode != AG_ORDER_MIGRATION_AWARE) {
+        return;
+    }
+    for (size_t i = 0; i < world->count; i++) {
+        memset(&world->heads[i].sender, 0, sizeof(world->heads[i].sender));
+        world->heads[i].sender.kind = AG_SENDER_MLDSA87;
+        memcpy(world->heads[i].sender.id, &i, sizeof(i));
+    }
+    plan(world, mode);
+    for (size_t i = 1; i < world->count; i++) {
+        CHECK(world->heads[world->order[i - 1]].requires_migration ||
+              !world->heads[world->order[i]].requires_migration);
+    }
+}
+
+static void migrations_first(void)
+{
+    in_many_worlds(40, 1000, check_migrations_first);
+}
+
+/* ---- extremes -------------------------------------------------------------------------------- */
 
 /* Admission numbers at both ends of 64 bits: sums saturate, the elder stays first. */
 static void saturation(void)
@@ -528,7 +584,8 @@ static void ten_thousand(void)
     world_open(&world, WORLD_MAX, 900);
     for (size_t i = 0; i < AG_COUNT(modes); i++) {
         check_permutation(&world, modes[i]);
-        /* Nonce order in linear time: the newest of each sender's nonces so far, by a hash table. */
+        /* Nonce order in linear time: the newest of each sender's nonces so far, by a hash
+         * table. */
         static const struct ag_order_item *last[1u << 16];
         memset(last, 0, sizeof(last));
         for (size_t place = 0; place < world.count; place++) {
@@ -580,6 +637,8 @@ static const struct ag_test_case cases[] = {
     {"ties go to the elder", ties_go_to_the_elder},
     {"nothing much younger goes before", nothing_much_younger_goes_before},
     {"bounded wait", bounded_wait},
+    {"protected assets first", protected_assets_first},
+    {"migrations first", migrations_first},
     {"saturation", saturation},
     {"ten thousand", ten_thousand},
     {"senders that look alike", senders_that_look_alike},

@@ -60,7 +60,7 @@ static struct ag_admission admit_order(struct ag_mempool *pool, const struct ord
     return item;
 }
 
-/* ---- configuration -------------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 static void refuses_a_bad_configuration(void)
 {
@@ -150,7 +150,7 @@ static void defaults_are_valid(void)
     ag_mempool_close(pool);
 }
 
-/* ---- what is taken in ------------------------------------------------------------------------------ */
+/* ---- what is taken in ------------------------------------------------------------------------ */
 
 static void takes_in_both_suites(void)
 {
@@ -226,7 +226,7 @@ static void numbers_follow_the_array(void)
     ag_mempool_close(pool);
 }
 
-/* ---- refused before any private-key work ----------------------------------------------------------- */
+/* ---- refused before any private-key work ----------------------------------------------------- */
 
 static void edit_nothing(struct ag_vec *vec)
 {
@@ -509,7 +509,7 @@ static void asks_for_stamps_under_load(void)
     ag_mempool_close(pool);
 }
 
-/* ---- refused in lanes ------------------------------------------------------------------------------ */
+/* ---- refused in lanes ------------------------------------------------------------------------ */
 
 static void refuses_what_does_not_open(void)
 {
@@ -578,7 +578,7 @@ static void refuses_a_head_that_does_not_decode(void)
     ag_mempool_close(pool);
 }
 
-/* ---- refused in order ------------------------------------------------------------------------------ */
+/* ---- refused in order ------------------------------------------------------------------------ */
 
 static void refuses_a_mismatch(void)
 {
@@ -718,7 +718,7 @@ static void refuses_by_asset_policy(void)
     ag_mempool_close(pool);
 }
 
-/* ---- our own failures ------------------------------------------------------------------------------ */
+/* ---- our own failures ------------------------------------------------------------------------ */
 
 static void refuses_wrong_calls(void)
 {

@@ -2,8 +2,8 @@
 #ifndef AG_TEST_MEMPOOL_NODE_H
 #define AG_TEST_MEMPOOL_NODE_H
 
-/* A node's keys without a keyring, and clients that seal to them: for the tests and the benchmark of
- * mempool. What cannot go wrong here stops the program. */
+/* A node's keys without a keyring, and clients that seal to them: for the tests and the
+ * benchmark of mempool. What cannot go wrong here stops the program. */
 
 #include <stdatomic.h>
 #include <string.h>

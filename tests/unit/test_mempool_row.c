@@ -53,7 +53,7 @@ static void fill(struct ag_mempool *pool, uint64_t sender, uint64_t first, uint6
     ag_mempool_confirm(pool);
 }
 
-/* ---- groups ---------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static void revoke_leaves_no_trace(void)
 {
@@ -121,7 +121,7 @@ static void finds_what_it_holds(void)
     ag_mempool_close(pool);
 }
 
-/* ---- batches --------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 static void batches_in_flight(void)
 {
@@ -182,7 +182,7 @@ static void batches_in_flight(void)
     ag_mempool_close(pool);
 }
 
-/* ---- restarts -------------------------------------------------------------------------------------- */
+/* ---- restarts -------------------------------------------------------------------------------- */
 
 static void restore_equals_before(void)
 {
@@ -345,7 +345,7 @@ static void restore_is_all_or_nothing(void)
     ag_mempool_close(pool);
 }
 
-/* ---- replay records -------------------------------------------------------------------------------- */
+/* ---- replay records -------------------------------------------------------------------------- */
 
 static void records_are_loaded_and_forgotten(void)
 {
@@ -373,7 +373,8 @@ static void records_are_loaded_and_forgotten(void)
     ag_mempool_close(pool);
 }
 
-/* The exported record is the documented one: expiry with two slacks, then the digest of the nonce. */
+/* The exported record is the documented one: expiry with two slacks, then the digest of the
+ * nonce. */
 static void record_encoding(void)
 {
     const struct ag_mempool_config config = node_config();
@@ -481,7 +482,7 @@ static void a_freed_nonce_can_be_used_again(void)
     ag_vec_close(&third);
 }
 
-/* ---- accounts -------------------------------------------------------------------------------------- */
+/* ---- accounts -------------------------------------------------------------------------------- */
 
 static void bounds_each_sender(void)
 {
@@ -574,7 +575,7 @@ static void charges_the_source_of_a_forgery(void)
     }
 }
 
-/* ---- many ------------------------------------------------------------------------------------------ */
+/* ---- many ------------------------------------------------------------------------------------ */
 
 /* Resident bytes of this process. */
 static size_t resident_bytes(void)
@@ -637,7 +638,7 @@ static void ten_thousand(void)
     CHECK_U64(ag_alloc_in_use(), in_use);
 }
 
-/* ---- a random life --------------------------------------------------------------------------------- */
+/* ---- a random life --------------------------------------------------------------------------- */
 
 /* The model: 64 envelopes, two for each of 32 nonces; what each of them should be told. */
 enum {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "crypto/crypto.h"
 #include "order/order.h"
 #include "test.h"
 
@@ -211,28 +210,6 @@ static void migration_beats_a_batch_of_age(void)
     ag_arena_close(&scratch);
 }
 
-static void protected_assets_first(void)
-{
-    struct ag_asset_table *assets = NULL;
-    CHECK_OK(ag_asset_table_open(4, &assets));
-    for (uint8_t i = 1; i <= 2; i++) {
-        struct ag_asset asset = {.id = {{i}}, .type = AG_ASSET_TOKEN};
-        CHECK_OK(ag_asset_table_put(assets, &asset, NULL));
-    }
-    struct ag_head heads[] = {head_of(1, 0, UINT64_MAX), head_of(2, 0, 0), head_of(3, 0, 0),
-                              head_of(4, 0, 0)};
-    heads[1].asset_count = 1;
-    heads[1].assets[0] = (struct ag_id){{9}}; /* nobody registered it */
-    heads[2].asset_count = 1;
-    heads[2].assets[0] = (struct ag_id){{1}};
-    heads[3].asset_count = 2;
-    heads[3].assets[0] = (struct ag_id){{1}};
-    heads[3].assets[1] = (struct ag_id){{2}};
-    static const uint32_t wanted[] = {3, 2, 0, 1};
-    check_plan(AG_ORDER_ASSET_PROTECTION, heads, 4, assets, &calm, wanted);
-    ag_asset_table_close(assets);
-}
-
 static void exposed_first(void)
 {
     struct ag_risk_snapshot risk = {.category_bp = {[9] = 8000}, .global_bp = 8000};
@@ -254,14 +231,6 @@ static const struct ag_test_case cases[] = {
     {"the same nonce twice", same_nonce_twice},
     {"migrations stand together", migrations_stand_together},
     {"migration beats a batch of age, not the bound", migration_beats_a_batch_of_age},
-    {"protected assets first", protected_assets_first},
     {"exposed first", exposed_first},
 };
-
-int main(int argc, char **argv)
-{
-    if (ag_crypto_start() != AG_OK) { /* leaves of the asset tree are hashes */
-        return 1;
-    }
-    return ag_test_main(argc, argv, cases, AG_COUNT(cases));
-}
+TEST_MAIN(cases)
