@@ -30,7 +30,7 @@ struct ag_risk_snapshot {
 
 struct ag_batch_header {
     uint64_t chain_id;
-    uint64_t number; /* from 1 */
+    uint64_t number;       /* from 1 */
     struct ag_hash parent; /* digest of the header before; the genesis for batch 1 */
     uint64_t time_ms;
     uint64_t key_epoch;
@@ -40,7 +40,7 @@ struct ag_batch_header {
     uint32_t admission_count; /* none is dropped silently, and consecutive batches leave no gap */
     uint64_t last_group;      /* number of the newest admission group when the plan was fixed */
     struct ag_hash last_group_digest;
-    uint32_t tx_count; /* included */
+    uint32_t tx_count;             /* included */
     struct ag_id transaction_root; /* leaves: raw transactions in order */
     struct ag_id receipt_root;     /* leaves: outcomes in plan order */
     struct ag_id state_root;
@@ -80,13 +80,13 @@ AG_MUST_CHECK enum ag_err ag_evidence_decode(struct ag_bytes in, struct ag_evide
 /* What a verifier of a DCAP quote needs beside it. Every part may be empty: the verdict then says
  * CollateralMissing. */
 struct ag_collateral {
-    struct ag_bytes tcb_info;           /* service response, byte for byte */
-    struct ag_bytes tcb_info_chain;     /* PEM */
-    struct ag_bytes qe_identity;        /* service response, byte for byte */
-    struct ag_bytes qe_identity_chain;  /* PEM */
-    struct ag_bytes root_crl;           /* DER */
-    struct ag_bytes pck_crl;            /* DER */
-    struct ag_bytes pck_crl_chain;      /* PEM */
+    struct ag_bytes tcb_info;          /* service response, byte for byte */
+    struct ag_bytes tcb_info_chain;    /* PEM */
+    struct ag_bytes qe_identity;       /* service response, byte for byte */
+    struct ag_bytes qe_identity_chain; /* PEM */
+    struct ag_bytes root_crl;          /* DER */
+    struct ag_bytes pck_crl;           /* DER */
+    struct ag_bytes pck_crl_chain;     /* PEM */
     uint64_t fetched_ms;
 };
 AG_MUST_CHECK enum ag_err ag_collateral_encode(const struct ag_collateral *collateral,
@@ -126,10 +126,13 @@ AG_MUST_CHECK enum ag_err ag_batch_entry_encode(const struct ag_batch_entry *ent
 AG_MUST_CHECK enum ag_err ag_batch_entry_next(struct ag_bytes *entries, struct ag_batch_entry *out,
                                               struct ag_fault *fault);
 
-/* The 64 bytes of report data that bind a digest: 48 bytes of ag_hash(tag, digest | nonce), then 16
- * zeros. `nonce` is empty, or 32 bytes of a client that asks for fresh evidence of the bundle.
+/* The 64 bytes of report data that bind a digest: 48 bytes of ag_hash(tag, digest | nonce), then
+ * 16 zeros. `nonce` is empty, or 32 bytes of a client that asks for fresh evidence of the bundle.
  * BATCH evidence uses tag EVIDENCE_BATCH, bundle evidence EVIDENCE_BUNDLE or EVIDENCE_NONCE. */
-enum ag_report_subject { AG_REPORT_BUNDLE, AG_REPORT_BATCH };
+enum ag_report_subject {
+    AG_REPORT_BUNDLE,
+    AG_REPORT_BATCH
+};
 AG_MUST_CHECK enum ag_err ag_report_data(enum ag_report_subject subject,
                                          const struct ag_hash *digest, struct ag_bytes nonce,
                                          uint8_t out[64]);

@@ -39,11 +39,9 @@ AG_MUST_CHECK enum ag_err ag_tree_prove(const struct ag_tree *tree, uint64_t ind
 AG_MUST_CHECK enum ag_err ag_merkle_verify_inclusion(const struct ag_id *leaf_hash,
                                                      const struct ag_proof *proof,
                                                      const struct ag_id *root);
-AG_MUST_CHECK enum ag_err ag_merkle_verify_consistency(uint64_t old_size,
-                                                       const struct ag_id *old_root,
-                                                       uint64_t new_size,
-                                                       const struct ag_id *new_root,
-                                                       const struct ag_id *nodes, size_t count);
+AG_MUST_CHECK enum ag_err
+ag_merkle_verify_consistency(uint64_t old_size, const struct ag_id *old_root, uint64_t new_size,
+                             const struct ag_id *new_root, const struct ag_id *nodes, size_t count);
 
 /* ---- admission ------------------------------------------------------------------------------- */
 
@@ -52,8 +50,8 @@ struct ag_group {
     uint64_t chain_id;
     uint64_t key_epoch;
     struct ag_hash bundle_digest;
-    uint64_t number;          /* from 1, without gap */
-    struct ag_hash previous;  /* digest of the group before; the genesis for the first */
+    uint64_t number;         /* from 1, without gap */
+    struct ag_hash previous; /* digest of the group before; the genesis for the first */
     uint64_t time_ms;
     uint64_t first_admission; /* admission number of leaf 0 */
     uint32_t count;
@@ -73,8 +71,8 @@ struct ag_admission_leaf {
 void ag_admission_leaf_encode(const struct ag_admission_leaf *leaf,
                               uint8_t out[AG_ADMISSION_LEAF_SIZE]);
 
-/* An admission receipt: group, leaf, path and the ML-DSA-87 signature over the group's digest under
- * the label GROUP_MLDSA. */
+/* An admission receipt: group, leaf, path and the ML-DSA-87 signature over the group's digest
+ * under the label GROUP_MLDSA. */
 struct ag_admission_receipt {
     struct ag_group group;
     struct ag_admission_leaf leaf;
@@ -93,7 +91,10 @@ AG_MUST_CHECK enum ag_err ag_admission_receipt_verify(const struct ag_admission_
 
 /* ---- outcome --------------------------------------------------------------------------------- */
 
-enum ag_outcome_status { AG_OUTCOME_INCLUDED = 1, AG_OUTCOME_EXCLUDED = 2 };
+enum ag_outcome_status {
+    AG_OUTCOME_INCLUDED = 1,
+    AG_OUTCOME_EXCLUDED = 2
+};
 #define AG_NO_TX_INDEX 0xffffffffu
 /* A leaf of a batch's receipt tree: what became of one admitted envelope. */
 struct ag_outcome {
@@ -101,8 +102,8 @@ struct ag_outcome {
     struct ag_id envelope_id;
     struct ag_id head_id;
     uint8_t status;
-    uint32_t reason;    /* enum ag_err; 0 when included */
-    uint32_t tx_index;  /* place in the batch's transactions; AG_NO_TX_INDEX when excluded */
+    uint32_t reason;     /* enum ag_err; 0 when included */
+    uint32_t tx_index;   /* place in the batch's transactions; AG_NO_TX_INDEX when excluded */
     uint8_t tx_hash[32]; /* zero when excluded */
 };
 #define AG_OUTCOME_SIZE 115u

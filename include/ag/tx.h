@@ -32,12 +32,12 @@ struct ag_bundle {
     struct ag_hash genesis;
     uint64_t key_epoch;
     uint64_t created_ms;
-    struct ag_hash previous; /* digest of the bundle of the epoch before; zero for the first */
+    struct ag_hash previous;      /* digest of the bundle of the epoch before; zero for the first */
     struct ag_bundle_kem kems[4]; /* ascending by id */
     size_t kem_count;
-    struct ag_bytes mldsa87;      /* 2592 bytes */
-    struct ag_bytes slhdsa;       /* 64 bytes */
-    uint8_t posting_key[33];      /* secp256k1, compressed */
+    struct ag_bytes mldsa87; /* 2592 bytes */
+    struct ag_bytes slhdsa;  /* 64 bytes */
+    uint8_t posting_key[33]; /* secp256k1, compressed */
 };
 AG_MUST_CHECK enum ag_err ag_bundle_encode(const struct ag_bundle *bundle, struct ag_vec *out);
 AG_MUST_CHECK enum ag_err ag_bundle_decode(struct ag_bytes in, struct ag_bundle *out,
@@ -71,7 +71,7 @@ enum ag_payload_kind {
     AG_PAYLOAD_MIGRATION = 5,
 };
 
-#define AG_HEAD_ASSETS_MAX 16u
+#define AG_HEAD_ASSETS_MAX    16u
 #define AG_OPERATION_SIZE_MAX 32u
 /* The plain text of a head is padded with zeros to one of these. */
 #define AG_HEAD_CLASS_COUNT 2u
@@ -97,7 +97,7 @@ struct ag_head {
     uint8_t operation[AG_OPERATION_SIZE_MAX]; /* a-z, 0-9, '_' and '.'; may be empty */
     uint8_t asset_count;
     struct ag_id assets[AG_HEAD_ASSETS_MAX]; /* strictly ascending */
-    struct ag_id body_id; /* ag_hash_id(BODY, padded plain text of the body) */
+    struct ag_id body_id;                    /* ag_hash_id(BODY, padded plain text of the body) */
 };
 /* `encode` writes without padding; `decode` refuses padding. Batches carry this form. */
 AG_MUST_CHECK enum ag_err ag_head_encode(const struct ag_head *head, struct ag_vec *out);
@@ -113,9 +113,10 @@ AG_MUST_CHECK enum ag_err ag_head_id(struct ag_bytes encoding, struct ag_id *out
 /* ---- body ------------------------------------------------------------------------------------ */
 
 enum ag_authorisation {
-    AG_AUTH_PAYLOAD = 0,   /* the payload authorises itself: a signed Ethereum transaction */
-    AG_AUTH_SECP256K1 = 1, /* 65 bytes over ag_hash(AUTHORISE, head id fields | payload) */
-    AG_AUTH_MLDSA87 = 2,   /* public key and signature, 2592 and 4627 bytes in a row */
+    AG_AUTH_PAYLOAD = 0, /* the payload authorises itself: a signed Ethereum transaction */
+    /* What the others sign: ag_hash(AUTHORISE, unpadded head without its body_id | payload). */
+    AG_AUTH_SECP256K1 = 1, /* 65 bytes over its first 32 bytes */
+    AG_AUTH_MLDSA87 = 2,   /* public key and signature (label AUTHORISE), 2592 and 4627 bytes */
 };
 struct ag_body {
     uint8_t salt[32]; /* random: body_id tells nothing of a guessable payload */

@@ -62,7 +62,7 @@ static enum ag_err write_clear(const struct ag_head *head, uint16_t kem, size_t 
     struct ag_wr wr = ag_wr_to(out);
     /* All of the envelope at once: the views that later steps hold into it stay where they are. */
     ag_wr_reserve(&wr, AG_ENVELOPE_CLEAR_SIZE + ag_kem_enc_size((enum ag_kem)kem) + head_size +
-                           body_size + 2 * AG_GCM_TAG_SIZE + 8);
+                           body_size + 2 * (size_t)AG_GCM_TAG_SIZE + 8);
     ag_wr_magic(&wr, "AGEV", 1);
     ag_wr_u16(&wr, kem);
     ag_wr_u16(&wr, AG_KDF_HKDF_SHA384);

@@ -31,7 +31,7 @@ void ag_outcome_encode(const struct ag_outcome *outcome, uint8_t out[AG_OUTCOME_
     at = ag_wire_put_u64(at, outcome->admission);
     memcpy(at, outcome->envelope_id.bytes, AG_ID_SIZE);
     memcpy(at + AG_ID_SIZE, outcome->head_id.bytes, AG_ID_SIZE);
-    at += 2 * AG_ID_SIZE;
+    at += sizeof(outcome->envelope_id) + sizeof(outcome->head_id);
     *at++ = outcome->status;
     at = ag_wire_put_u32(at, outcome->reason);
     at = ag_wire_put_u32(at, outcome->tx_index);

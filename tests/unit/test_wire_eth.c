@@ -202,8 +202,8 @@ static void every_type_decodes(void)
     uint8_t compressed[33];
     CHECK_OK(ag_crypto_start());
     CHECK_OK(ag_secp256k1_public(&key, compressed, &wanted));
-    for (uint8_t type = AG_ETH_LEGACY; type <= AG_ETH_7702; type++) {
-        struct plan plan = plan_of(type);
+    for (unsigned type = AG_ETH_LEGACY; type <= AG_ETH_7702; type++) {
+        struct plan plan = plan_of((uint8_t)type);
         struct ag_eth_tx tx;
         struct ag_fault fault = {0};
         CHECK_OK(decode(&plan, &tx, &fault));
@@ -240,11 +240,11 @@ static void unprotected_only_where_allowed(void)
 static void other_chains_are_refused(void)
 {
     CHECK_OK(ag_crypto_start());
-    for (uint8_t type = AG_ETH_LEGACY; type <= AG_ETH_7702; type++) {
+    for (unsigned type = AG_ETH_LEGACY; type <= AG_ETH_7702; type++) {
         struct ag_vec vec;
         struct ag_eth_tx tx;
         struct ag_fault fault = {0};
-        struct plan plan = plan_of(type);
+        struct plan plan = plan_of((uint8_t)type);
         ag_vec_init(&vec, 1000);
         build(&plan, &vec);
         CHECK_ERR(ag_eth_tx_decode(ag_vec_view(&vec), 2, true, &tx, &fault), AG_ERR_TX_CHAIN);
@@ -336,8 +336,8 @@ static void blobs_and_authorizations(void)
     CHECK_ERR(decode(&plan, &tx, &fault), AG_ERR_TX_INTRINSIC);
     CHECK(strcmp(fault.field, "authorization_list") == 0);
 
-    for (uint8_t type = AG_ETH_4844; type <= AG_ETH_7702; type++) {
-        plan = plan_of(type);
+    for (unsigned type = AG_ETH_4844; type <= AG_ETH_7702; type++) {
+        plan = plan_of((uint8_t)type);
         plan.to_size = 0; /* these two types create nothing */
         CHECK_ERR(decode(&plan, &tx, &fault), AG_ERR_TX_FIELD);
         CHECK(strcmp(fault.field, "to") == 0);

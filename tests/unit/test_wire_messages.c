@@ -661,8 +661,8 @@ static void kinds_have_names(void)
 {
     static const char *const names[] = {"unknown", "tdx", "snp",          "sgx",    "psa",
                                         "cca",     "tpm", "insecure-sim", "unknown"};
-    for (uint8_t kind = 0; kind < AG_COUNT(names); kind++) {
-        CHECK(strcmp(ag_tee_kind_name(kind), names[kind]) == 0);
+    for (size_t kind = 0; kind < AG_COUNT(names); kind++) {
+        CHECK(strcmp(ag_tee_kind_name((uint8_t)kind), names[kind]) == 0);
     }
     CHECK(strcmp(ag_tee_kind_name(255), "unknown") == 0);
 }

@@ -302,7 +302,7 @@ static inline enum ag_err sample_make_batch_entries(struct ag_vec *out)
 static inline enum ag_err sample_make_batch_file(struct ag_vec *out)
 {
     struct ag_vec entries AG_SCOPED(ag_vec_close);
-    ag_vec_init(&entries, 64 * 1024);
+    ag_vec_init(&entries, 65536);
     AG_TRY(sample_make_batch_entries(&entries));
     struct ag_batch_file file = {.header = sample_bytes(409),
                                  .mldsa87 = sample_bytes(AG_MLDSA87_SIGNATURE_SIZE),

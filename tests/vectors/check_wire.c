@@ -123,7 +123,7 @@ int main(int argc, char **argv)
     unsigned failed = 0;
     bool is_bad = false;
     if (argc != 2 || ag_crypto_start() != AG_OK || !rsp_open(&file, argv[1])) {
-        fprintf(stderr, "usage: check_wire FILE\n");
+        (void)fprintf(stderr, "usage: check_wire FILE\n");
         return 2;
     }
     ag_arena_init(&arena, SAMPLE_VEC_SIZE);

@@ -216,7 +216,7 @@ int main(int argc, char **argv)
     static struct paths files;
     struct totals totals = {0};
     if (argc != 2) {
-        fprintf(stderr, "usage: run_ethereum DIR\n");
+        (void)fprintf(stderr, "usage: run_ethereum DIR\n");
         return 2;
     }
     if (ag_crypto_start() != AG_OK) {
