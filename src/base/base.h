@@ -43,8 +43,9 @@ _Noreturn void ag_assert_failed(const char *condition, const char *file, int lin
 void ag_wipe(void *data, size_t size);
 /* Equality in time that depends on `size` alone. */
 bool ag_ct_equal(const void *a, const void *b, size_t size);
-/* For the checker in tests/ct: mark bytes secret (undefined) or public (defined) under memcheck.
- * Free in other builds. Each use of ag_ct_public carries its reason. */
+/* For the checker in tests/ct: mark bytes secret (undefined) or public (defined) under memcheck, in
+ * builds that define AG_CT_CHECK. Free in other builds. Each use of ag_ct_public carries its
+ * reason. */
 void ag_ct_secret(const void *data, size_t size);
 void ag_ct_public(const void *data, size_t size);
 
@@ -118,7 +119,9 @@ AG_MUST_CHECK enum ag_err ag_u64_parse(const char *text, size_t length, bool all
                                        uint64_t *out);
 
 /* `key = value` files: conf and policies share this reader. Lines may be empty or comments (#);
- * values may be quoted. Calls `row` for each; the first error stops and `out_line` says where. */
+ * values may be quoted ("" is an empty one; \" and \\ are the escapes), and a # behind a value is
+ * part of it. Calls `row` for each; the first error stops and `out_line` says where. Whether a key
+ * may come twice is for `row` to say. */
 typedef enum ag_err ag_text_row(void *context, unsigned line, const char *key, const char *value,
                                 struct ag_fault *fault);
 AG_MUST_CHECK enum ag_err ag_text_parse(struct ag_bytes text, ag_text_row *row, void *context,
@@ -163,7 +166,9 @@ bool ag_json_bool(const struct ag_json_value *value, bool fallback);
 AG_MUST_CHECK enum ag_err ag_json_raw_member(struct ag_bytes text, const char *key,
                                              struct ag_bytes *out);
 
-/* Writing: text is produced in order into a vec; the writer keeps commas and nesting right. */
+/* Writing: text is produced in order into a vec; the writer keeps commas and nesting right. A key
+ * outside an object, none inside one, and a nesting over 64 are bugs. Text that is not UTF-8 comes
+ * out with replacement characters, so the output is always valid. */
 struct ag_json_out {
     struct ag_vec *vec;
     enum ag_err err; /* the first failure; later calls do nothing */
@@ -218,8 +223,11 @@ void ag_host_test_init(struct ag_host_test *test, uint64_t seed, uint64_t now_ms
 
 /* ---- files --------------------------------------------------------------------------------- */
 
+/* Appends the whole file. NOT_FOUND; ARGUMENT when it is longer than `limit`; IO otherwise; then
+ * `out` is as it was. The size that the system reports is not trusted: /sys and /proc work too. */
 AG_MUST_CHECK enum ag_err ag_file_read(const char *path, size_t limit, struct ag_vec *out);
-/* Writes to a temporary name, syncs, renames and syncs the directory: old or new, never half. */
+/* Writes to `path`.tmp, syncs, renames and syncs the directory: old or new, never half. `mode` is
+ * exact, whatever the umask. One writer per path. IO when anything fails, a full disk included. */
 AG_MUST_CHECK enum ag_err ag_file_write(const char *path, struct ag_bytes bytes, unsigned mode);
 
 /* ---- log ----------------------------------------------------------------------------------- */
