@@ -3,7 +3,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A refusal names field and line; a policy that parses never trusts a simulated root by accident. */
+/* A refusal names field and line; a policy that parses never trusts a simulated root by
+ * accident. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ag_policy *policy = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Step 14: genuine evidence against the policy. Every rule is judged, so that one verdict shows all
- * that an operator has to change; the first refusal names the deciding line. */
+/* Step 14: genuine evidence against the policy. Every rule is judged, so that one verdict shows
+ * all that an operator has to change; the first refusal names the deciding line. */
 #include "attest/policy_i.h"
 
 #include <string.h>

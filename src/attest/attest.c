@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door: which verifier a kind of evidence has, then binding and policy, which are everybody's. */
+/* The door: which verifier a kind of evidence has, then binding and policy, which are
+ * everybody's. */
 #include "attest/attest_i.h"
 
 #include <string.h>
@@ -51,7 +52,8 @@ enum ag_err ag_attest_judge(const struct ag_attest_input *in, struct ag_verdict 
         ag_policy_appraise(in->policy, in->now_ms, &judge);
     }
     if (err != AG_OK) {
-        /* Half a verdict is none: whoever forgets to check the error must not find an acceptance. */
+        /* Half a verdict is none: whoever forgets to check the error must not find an
+         * acceptance. */
         memset(out, 0, sizeof(*out));
         return err;
     }

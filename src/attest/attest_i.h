@@ -23,7 +23,8 @@
 
 /* ---- findings ------------------------------------------------------------------------------ */
 
-/* The outcome of one check on foreign bytes. AG_ATTEST_Valid means passed. `reason` is static text. */
+/* The outcome of one check on foreign bytes. AG_ATTEST_Valid means passed. `reason` is static
+ * text. */
 struct ag_finding {
     enum ag_attest_status status;
     const char *reason;
@@ -37,8 +38,8 @@ static inline bool ag_finding_is_ok(struct ag_finding finding)
 {
     return finding.status == AG_ATTEST_Valid;
 }
-/* A library error on foreign bytes is a finding when its class blames the input; all others are ours
- * and must be passed on. */
+/* A library error on foreign bytes is a finding when its class blames the input; all others are
+ * ours and must be passed on. */
 bool ag_attest_is_input_error(enum ag_err err);
 
 /* ---- instants ------------------------------------------------------------------------------ */
@@ -178,10 +179,10 @@ AG_MUST_CHECK enum ag_err ag_qe_identity_parse(struct ag_bytes text, struct ag_a
                                                uint8_t out_signature[64],
                                                struct ag_finding *out_finding);
 
-/* ---- TCB rules: pure functions ---------------------------------------------------------------- */
+/* ---- TCB rules: pure functions ------------------------------------------------------------- */
 
-/* The first level that the platform reaches; NULL: none. `tee_tcb_svn` is NULL for SGX. `*out_sgx` is
- * the first level whose SGX part alone is reached. */
+/* The first level that the platform reaches; NULL: none. `tee_tcb_svn` is NULL for SGX. `*out_sgx`
+ * is the first level whose SGX part alone is reached. */
 const struct ag_tcb_level *ag_tcb_match(const struct ag_tcb_info *info, const struct ag_pck *pck,
                                         const uint8_t tee_tcb_svn[16],
                                         const struct ag_tcb_level **out_sgx);
@@ -261,7 +262,8 @@ void ag_chain_close(struct ag_chain *chain);
 AG_MUST_CHECK enum ag_err ag_chain_parse(struct ag_bytes pem, struct ag_chain *out,
                                          bool *out_parsed);
 
-/* Takes a reference on the parsed form of `in`, from the cache or made now. `cache` may be NULL. */
+/* Takes a reference on the parsed form of `in`, from the cache or made now. `cache` may be
+ * NULL. */
 struct ag_collateral_entry; /* one reference; opaque to users */
 AG_MUST_CHECK enum ag_err ag_attest_cache_take(struct ag_attest_cache *cache,
                                                const struct ag_collateral *in,
@@ -274,7 +276,8 @@ uint64_t ag_attest_cache_miss_count(struct ag_attest_cache *cache);
 
 /* ---- claims -------------------------------------------------------------------------------- */
 
-/* In the order of a verdict: what the evidence proves, then what the policy asks. X(NAME, "name") */
+/* In the order of a verdict: what the evidence proves, then what the policy asks. X(NAME,
+ * "name") */
 #define AG_CLAIM_TABLE(X)                                                                          \
     X(FORMAT, "quote format")                                                                      \
     X(ANCHOR, "trust anchor")                                                                      \

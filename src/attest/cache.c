@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parsed collateral, kept by content. The key is the content itself, compared byte by byte: sets are
- * few and some 20 KiB, so a hit costs less than a digest would, and there is nothing to collide. No
- * instant is in the key because nothing kept depends on one. */
+/* Parsed collateral, kept by content. The key is the content itself, compared byte by byte: sets
+ * are few and some 20 KiB, so a hit costs less than a digest would, and there is nothing to
+ * collide. No instant is in the key because nothing kept depends on one. */
 #include "attest/attest_i.h"
 
 #include <pthread.h>

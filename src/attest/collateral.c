@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collateral without the instant: parses every part, walks the signers' chains to the anchor and
- * checks every signature, once. Findings are kept; who judges a quote reads them in DCAP's order and
- * adds the dates. */
+ * checks every signature, once. Findings are kept; who judges a quote reads them in DCAP's order
+ * and adds the dates. */
 #include "attest/attest_i.h"
 
 #include <string.h>
@@ -66,8 +66,8 @@ enum ag_err ag_attest_is_signed_by(const struct ag_cert *cert, const struct ag_c
     return ag_attest_is_input_error(err) ? AG_OK : err;
 }
 
-/* The rules of a TCB signer [PCS v4]: exactly leaf and pinned root, the vendor's name, and no CA: a
- * PCK certificate or a CA offered as the signer fails here. */
+/* The rules of a TCB signer [PCS v4]: exactly leaf and pinned root, the vendor's name, and no CA:
+ * a PCK certificate or a CA offered as the signer fails here. */
 static enum ag_err judge_signer(const struct ag_chain *chain, const struct ag_anchor *anchor,
                                 struct ag_finding *out)
 {
@@ -205,8 +205,9 @@ static enum ag_err read_root_crl(const struct ag_collateral *in,
     return AG_OK;
 }
 
-/* The chain beside the PCK CRL proves nothing that a quote's own chain does not prove again. It lets
- * the CA and its list be checked once for all quotes of that CA; a bad chain is no finding. */
+/* The chain beside the PCK CRL proves nothing that a quote's own chain does not prove again. It
+ * lets the CA and its list be checked once for all quotes of that CA; a bad chain is no
+ * finding. */
 static enum ag_err read_pck_ca(const struct ag_collateral *in, struct ag_collateral_parsed *parsed)
 {
     struct ag_chain chain AG_SCOPED(ag_chain_close) = {.count = 0};

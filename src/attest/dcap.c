@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Intel evidence, step by step as DCAP has it [PCS v4 appraisal] [TDX-DCAP 4]: each step passes or
- * fails its claims, and the first failure ends the way. Evidence of insecure-sim takes the very same
- * steps to another anchor. */
+ * fails its claims, and the first failure ends the way. Evidence of insecure-sim takes the very
+ * same steps to another anchor. */
 #include "attest/attest_i.h"
 
 #include <string.h>

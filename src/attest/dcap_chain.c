@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Steps 2 to 4 of DCAP: who signed the platform's certificate, what was revoked, and who signed what
- * the vendor says of platforms. Revocation is always on: a missing list is a failure. */
+/* Steps 2 to 4 of DCAP: who signed the platform's certificate, what was revoked, and who signed
+ * what the vendor says of platforms. Revocation is always on: a missing list is a failure. */
 #include "attest/attest_i.h"
 
 #include <string.h>
@@ -85,8 +85,9 @@ static bool is_same_cert(const struct ag_cert *a, const struct ag_cert *b)
     return a != NULL && b != NULL && ag_bytes_equal(ag_cert_der(a), ag_cert_der(b));
 }
 
-/* Exactly leaf, CA and pinned root, each by name and role, then the signatures: what is wrong, or
- * NULL. The CA's signature is not checked again when the collateral's own chain had the same CA. */
+/* Exactly leaf, CA and pinned root, each by name and role, then the signatures: what is wrong,
+ * or NULL. The CA's signature is not checked again when the collateral's own chain had the same
+ * CA. */
 static enum ag_err walk_chain(struct ag_dcap *dcap, const char **out_wrong)
 {
     const struct ag_cert *leaf = dcap->chain.certs[0];

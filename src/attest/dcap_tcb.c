@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Steps 10 to 13 of DCAP: how current platform, module and quoting enclave are, each for itself and
- * then merged. The three are kept apart in the verdict: an operator asks which one is behind. */
+/* Steps 10 to 13 of DCAP: how current platform, module and quoting enclave are, each for itself
+ * and then merged. The three are kept apart in the verdict: an operator asks which one is
+ * behind. */
 #include "attest/attest_i.h"
 
 #include <string.h>

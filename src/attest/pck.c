@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The extension of a PCK certificate [PCK profile 1.3.5]: SEQUENCE OF SEQUENCE { OID, value }. Members
- * may come in any order, each at most once; unknown ones are skipped, required ones must be there. */
+/* The extension of a PCK certificate [PCK profile 1.3.5]: SEQUENCE OF SEQUENCE { OID, value }.
+ * Members may come in any order, each at most once; unknown ones are skipped, required ones must
+ * be there. */
 #include "attest/attest_i.h"
 
 #include <string.h>

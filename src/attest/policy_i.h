@@ -2,8 +2,8 @@
 #ifndef AG_ATTEST_POLICY_I_H
 #define AG_ATTEST_POLICY_I_H
 
-/* A parsed policy. Every rule remembers its line, because a verdict names the line that decided. Line
- * 0 is a default. Keys and defaults: docs/spec/policy.md. */
+/* A parsed policy. Every rule remembers its line, because a verdict names the line that decided.
+ * Line 0 is a default. Keys and defaults: docs/spec/policy.md. */
 
 #include "attest/attest_i.h"
 

@@ -129,7 +129,8 @@ static struct ag_finding parse_body(struct reader *reader, struct ag_quote *quot
     return reader->is_short ? malformed("the quote ends inside its body") : AG_FINDING_OK;
 }
 
-/* QE report 384 | signature 64 | u16 auth | u16 type, u32 size, certification data: all of `in`. */
+/* QE report 384 | signature 64 | u16 auth | u16 type, u32 size, certification data: all of
+ * `in`. */
 static struct ag_finding parse_qe_block(struct reader *reader, struct ag_quote *quote)
 {
     quote->qe_report = take(reader, AG_QUOTE_SGX_REPORT_SIZE);

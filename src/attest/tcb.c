@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of TCB levels [PCS v4 appraisal], pure: what is reached, how parts merge, when a relaunch
- * is all that is missing. Components are compared one by one, never as one number. */
+/* The rules of TCB levels [PCS v4 appraisal], pure: what is reached, how parts merge, when a
+ * relaunch is all that is missing. Components are compared one by one, never as one number. */
 #include "attest/attest_i.h"
 
 /* Whether all of components `from` to 15 are at least the level's. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCB info version 3 and enclave identity version 2 [PCS v4]: texts of the vendor's service into flat
- * structs. The signature covers the received bytes of the inner object, so those are handed out as
- * they came; nothing is ever serialised again. */
+/* TCB info version 3 and enclave identity version 2 [PCS v4]: texts of the vendor's service into
+ * flat structs. The signature covers the received bytes of the inner object, so those are handed
+ * out as they came; nothing is ever serialised again. */
 #include "attest/attest_i.h"
 
 #include <string.h>

@@ -9,8 +9,8 @@
 /* 9999-12-31T23:59:59Z: the last instant with a four-digit year. */
 #define LAST_MS 253402300799000u
 
-/* Days from 1970-01-01. Years are counted from March, so that the leap day is the last of its year:
- * 146097 days are 400 years, 719468 lie between 0000-03-01 and 1970-01-01. */
+/* Days from 1970-01-01. Years are counted from March, so that the leap day is the last of its
+ * year: 146097 days are 400 years, 719468 lie between 0000-03-01 and 1970-01-01. */
 static uint64_t days_of(uint64_t year, uint64_t month, uint64_t day)
 {
     uint64_t march_year = month <= 2 ? year - 1u : year;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* insecure-sim: a directory plays the hardware. Only the root of trust is imitated; quotes, chains,
- * collateral, key derivation and the counter are as on a real machine. */
+/* insecure-sim: a directory plays the hardware. Only the root of trust is imitated; quotes,
+ * chains, collateral, key derivation and the counter are as on a real machine. */
 #include "tee/sim_i.h"
 #include "tee/tee_i.h"
 
@@ -86,8 +86,8 @@ static void close_fd(const int *fd)
     }
 }
 
-/* Two programs that start at once must not make two machines: the lock file is held until the caller
- * closes it. */
+/* Two programs that start at once must not make two machines: the lock file is held until the
+ * caller closes it. */
 static enum ag_err lock_directory(const char *directory, int *out_fd)
 {
     if (mkdir(directory, 0700) != 0 && errno != EEXIST) {

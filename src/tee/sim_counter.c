@@ -93,8 +93,8 @@ static enum ag_err current(const struct ag_sim_counter *counter, uint64_t *out_v
     return AG_OK;
 }
 
-/* A new file gets both slots and its full size at once, so that later writes change no metadata. It
- * appears under its name only when that is on disk. */
+/* A new file gets both slots and its full size at once, so that later writes change no metadata.
+ * It appears under its name only when that is on disk. */
 static enum ag_err create(const char *path, const struct ag_id *program)
 {
     char temporary[PATH_MAX];

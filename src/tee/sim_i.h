@@ -44,8 +44,8 @@ struct ag_sim_machine {
     struct ag_ecdsa_key *keys[AG_SIM_KEY_COUNT];
     struct ag_cert *certs[AG_SIM_CERT_COUNT];
 };
-/* Reads the machine of this directory, or makes it. Whatever the outcome, the caller closes it. One
- * caller at a time: the caller holds the directory's lock. */
+/* Reads the machine of this directory, or makes it. Whatever the outcome, the caller closes it.
+ * One caller at a time: the caller holds the directory's lock. */
 AG_MUST_CHECK enum ag_err ag_tee_sim_machine_open(const char *directory, const struct ag_host *host,
                                                   struct ag_sim_machine *out);
 void ag_tee_sim_machine_close(struct ag_sim_machine *machine);
@@ -66,8 +66,8 @@ extern const uint8_t ag_tee_sim_qe_signer[32];
 
 /* The certificate extension of a PCK certificate [PCK profile 1.2.840.113741.1.13.1]. */
 AG_MUST_CHECK enum ag_err ag_tee_sim_pck_extension(const uint8_t ppid[16], struct ag_vec *out);
-/* Issues the four certificates over the machine's keys. The clock is not asked: they are valid from
- * 2020 to the end of 2049, as a vendor's are before and after any node runs. */
+/* Issues the four certificates over the machine's keys. The clock is not asked: they are valid
+ * from 2020 to the end of 2049, as a vendor's are before and after any node runs. */
 AG_MUST_CHECK enum ag_err ag_tee_sim_issue_certs(struct ag_sim_machine *machine,
                                                  const struct ag_host *host);
 

@@ -99,8 +99,8 @@ static enum ag_err encode(const struct ag_sim_machine *machine,
     return ag_vec_append(out, AG_VIEW(&checksum));
 }
 
-/* A random scalar is a valid P-256 key unless it is zero or not below the order, which happens once
- * in 2^32 draws: then another is drawn. */
+/* A random scalar is a valid P-256 key unless it is zero or not below the order, which happens
+ * once in 2^32 draws: then another is drawn. */
 static enum ag_err make_key(const struct ag_host *host, struct ag_key256 *scalar,
                             struct ag_ecdsa_key **out)
 {

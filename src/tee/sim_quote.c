@@ -9,8 +9,8 @@
  *     764   u16 6, u32 size: QE report 384, its signature 64 by the PCK key, u16 and auth data 32,
  *           u16 5, u32 and PEM: PCK certificate, PCK CA, root
  *
- * Everything but the report data and the quote signature is the same in all quotes of one program on
- * one machine, so it is made once, and a quote costs one signature. */
+ * Everything but the report data and the quote signature is the same in all quotes of one program
+ * on one machine, so it is made once, and a quote costs one signature. */
 #include "tee/sim_i.h"
 
 #include <string.h>
@@ -58,8 +58,8 @@ static enum ag_err fill_td_report(uint8_t report[TD_REPORT_SIZE], const uint8_t 
     report[0] = AG_SIM_MODULE_SVN;
     report[1] = AG_SIM_MODULE_MAJOR;
     report[2] = AG_SIM_TDX_SVN;
-    /* MRSEAM: the digest of a module that does not exist. MRSIGNERSEAM and SEAMATTRIBUTES are zero,
-     * as for Intel's own module. */
+    /* MRSEAM: the digest of a module that does not exist. MRSIGNERSEAM and SEAMATTRIBUTES are
+     * zero, as for Intel's own module. */
     struct ag_hash module;
     AG_TRY(ag_hash_one(AG_TAG_SIM, AG_LITERAL("tdx module"), &module));
     memcpy(report + 16, module.bytes, AG_HASH_SIZE);

@@ -8,7 +8,7 @@
  * Owns:    the provider's devices and keys, from ag_tee_open to ag_tee_close.
  * Threads: every function on an open object may be called from any thread at once.
  * Fails:   TEE when the hardware fails or this build has no provider for it; TEE_COUNTER when the
- *          counter would go back or its memory is damaged; NOT_FOUND where a provider lacks a thing.
+ *          counter would go back or its memory is damaged; NOT_FOUND for what a provider lacks.
  * Not:     no verdicts (attest) and no sealing (seal). `insecure-sim` protects nothing: whoever
  *          reads its directory has its keys. Everything above the hardware root is real there. */
 
@@ -36,9 +36,9 @@ bool ag_tee_has_provider(uint8_t kind);
 AG_MUST_CHECK enum ag_err ag_tee_quote(struct ag_tee *tee, const uint8_t report_data[64],
                                        struct ag_vec *out_quote);
 
-/* Appends an encoding of ag_collateral that is valid at `now_ms`. insecure-sim is its own vendor: it
- * issues collateral for 30 days and hands out the same bytes until a third of that is left. Real
- * hardware has none (NOT_FOUND): `aegis` fetches the vendor's. */
+/* Appends an encoding of ag_collateral that is valid at `now_ms`. insecure-sim is its own vendor:
+ * it issues collateral for 30 days and hands out the same bytes until a third of that is left.
+ * Real hardware has none (NOT_FOUND): `aegis` fetches the vendor's. */
 AG_MUST_CHECK enum ag_err ag_tee_collateral(struct ag_tee *tee, uint64_t now_ms,
                                             struct ag_vec *out_encoding);
 
@@ -51,15 +51,15 @@ AG_MUST_CHECK enum ag_err ag_tee_root_secret(struct ag_tee *tee, struct ag_key25
 void ag_tee_measurement(const struct ag_tee *tee, uint8_t out[48]);
 void ag_tee_machine(const struct ag_tee *tee, struct ag_id *out);
 
-/* SHA-256 of the root certificate under which this machine's evidence chains: what a policy names in
- * `insecure_sim_root`. NOT_FOUND on real hardware, whose roots the verifier pins itself. */
+/* SHA-256 of the root certificate under which this machine's evidence chains: what a policy names
+ * in `insecure_sim_root`. NOT_FOUND on real hardware, whose roots the verifier pins itself. */
 AG_MUST_CHECK enum ag_err ag_tee_root_fingerprint(const struct ag_tee *tee, uint8_t out[32]);
 
 /* The monotonic counter of this program on this machine; 0 at first. Hardware without one answers
  * NOT_FOUND. */
 AG_MUST_CHECK enum ag_err ag_tee_counter_read(struct ag_tee *tee, uint64_t *out);
-/* Durable when it returns OK. Advancing to the value it has is a no-op; going back is TEE_COUNTER. A
- * crash during the call leaves the old value or the new one. */
+/* Durable when it returns OK. Advancing to the value it has is a no-op; going back is TEE_COUNTER.
+ * A crash during the call leaves the old value or the new one. */
 AG_MUST_CHECK enum ag_err ag_tee_counter_advance(struct ag_tee *tee, uint64_t to);
 
 #endif

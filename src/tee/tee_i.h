@@ -2,8 +2,9 @@
 #ifndef AG_TEE_TEE_I_H
 #define AG_TEE_TEE_I_H
 
-/* What a provider is: one file with one of these tables. `state` is what `open` made. Every function
- * but open and close may be called from any thread at once; a provider brings its own locks. */
+/* What a provider is: one file with one of these tables. `state` is what `open` made. Every
+ * function but open and close may be called from any thread at once; a provider brings its own
+ * locks. */
 
 #include "tee/tee.h"
 

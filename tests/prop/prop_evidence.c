@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Laws of evidence from the simulated hardware, over random report data, instants and damage: our own
- * verifier accepts it while its collateral lasts and its policy names root, kind and program; anything
- * else is refused, and only the anchor tells it from evidence of real hardware. `--seed N` repeats. */
+/* Laws of evidence from the simulated hardware, over random report data, instants and damage: our
+ * own verifier accepts it while its collateral lasts and its policy names root, kind and program;
+ * anything else is refused, and only the anchor tells it from evidence of real hardware. `--seed
+ * N` repeats. */
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The traps of real verifiers, each as a made-up world that falls into it. The numbers are the rows of
- * docs/spec/evidence.md, "What other verifiers got wrong". */
+/* The traps of real verifiers, each as a made-up world that falls into it. The numbers are the
+ * rows of docs/spec/evidence.md, "What other verifiers got wrong". */
 #include "test_attest_make.h"
 
 #define CHECK_STATUS(verdict, wanted) check_status(&(verdict), (wanted), __FILE__, __LINE__)
@@ -20,7 +20,8 @@ static void check_status(const struct ag_verdict *verdict, enum ag_attest_status
     ag_test_check(verdict->status == wanted, "status", file, line);
 }
 
-/* Judges and wants this outcome; whatever is not an acceptable TCB outcome must not be accepted. */
+/* Judges and wants this outcome; whatever is not an acceptable TCB outcome must not be
+ * accepted. */
 #define WANT(world, wanted)                                                                        \
     do {                                                                                           \
         struct ag_verdict want_verdict;                                                            \
@@ -229,7 +230,8 @@ static void test_row_8_levels_are_sorted(void)
     world.modules = "\"tdxModuleIdentities\":[" WORLD_MODULE(
         "TDX_01", WORLD_ISV("2", "Revoked") "," WORLD_ISV("4", "UpToDate")) "],";
     WANT(world, AG_ATTEST_UpToDate);
-    /* One component below the newest level, all others far above: per component, never one number. */
+    /* One component below the newest level, all others far above: per component, never one
+     * number. */
     world = world_default();
     memset(world.components, 200, sizeof(world.components));
     world.components[15] = 4;
@@ -426,8 +428,8 @@ static void test_row_16_status_is_enforced(void)
 
 static void test_row_17_only_registers_are_reported(void)
 {
-    /* No event log is looked at, so nothing of one may appear to be verified: the four registers are
-     * reported as they stand, and policies compare them as they stand. */
+    /* No event log is looked at, so nothing of one may appear to be verified: the four registers
+     * are reported as they stand, and policies compare them as they stand. */
     struct world world = world_default();
     struct ag_verdict verdict;
     char policy[400];
@@ -584,8 +586,8 @@ static void test_row_30_quote_bytes_are_no_identity(void)
 
 static void test_row_32_hostile_revocation_lists(void)
 {
-    /* Every single-byte change of a list, and every cut, is CrlInvalid or, where the byte is a date,
-     * another refusal; nothing is accepted, nothing crashes. */
+    /* Every single-byte change of a list, and every cut, is CrlInvalid or, where the byte is a
+     * date, another refusal; nothing is accepted, nothing crashes. */
     struct world world = world_default();
     struct made made;
     struct ag_verdict verdict;
@@ -623,7 +625,8 @@ static void test_signatures_and_bindings(void)
     world = world_default();
     world.qe_report_data_tail = 1; /* the half that Intel's library does not look at */
     WANT(world, AG_ATTEST_QeReportDataMismatch);
-    /* A forger brings an own attestation key and signs with it: only the QE report stands against. */
+    /* A forger brings an own attestation key and signs with it: only the QE report stands
+     * against. */
     struct made made;
     struct ag_verdict verdict;
     world = world_default();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts below a verdict: instants, the PCK extension, the signed texts, the cache of collateral,
- * and what happens when memory ends. */
+/* The parts below a verdict: instants, the PCK extension, the signed texts, the cache of
+ * collateral, and what happens when memory ends. */
 #include <pthread.h>
 
 #include "test_attest_make.h"
@@ -90,8 +90,8 @@ static void test_pck_extension(void)
     extension[size] = 0;
     CHECK(!ag_finding_is_ok(ag_pck_parse(ag_bytes_of(extension, size + 1), &pck)));
 
-    /* A member twice: whoever reads the first and whoever reads the last would disagree. The second
-     * copy of the 18-byte FMSPC member is put behind the others. */
+    /* A member twice: whoever reads the first and whoever reads the last would disagree. The
+     * second copy of the 18-byte FMSPC member is put behind the others. */
     uint8_t twice[1100];
     size_t body_size = size - 4;
     uint8_t member[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies: what the reader refuses and where, what each rule decides, which line a verdict names. And
- * the text of verdicts. */
+/* Policies: what the reader refuses and where, what each rule decides, which line a verdict names.
+ * And the text of verdicts. */
 #include "test_attest_make.h"
 
 #define HEX48 WORLD_ZEROS WORLD_ZEROS

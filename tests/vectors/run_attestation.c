@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* run_attestation DIR: every Intel case below DIR through the attest room, with the root, collateral
- * and instant that it names; the outcome, the flags, the TCB parts and the parsed fields are compared.
- * Each case is judged twice, with and without the cache of collateral, and both verdicts must be equal
- * to the byte. The last line counts; the status is 0 only if some ran and none failed. */
+/* run_attestation DIR: every Intel case below DIR through the attest room, with the root,
+ * collateral and instant that it names; the outcome, the flags, the TCB parts and the parsed
+ * fields are compared. Each case is judged twice, with and without the cache of collateral, and
+ * both verdicts must be equal to the byte. The last line counts; the status is 0 only if some ran
+ * and none failed. */
 
 #include <glob.h>
 #include <limits.h>
