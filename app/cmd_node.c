@@ -144,29 +144,41 @@ int cmd_run(struct cli *cli)
 
 /* ---- status -------------------------------------------------------------------------------------- */
 
-/* Prints the members of an object as lines; nested ones as JSON are rare and left out. */
+static enum ag_err print_plain(struct cli *cli, const char *key, const struct ag_json_value *value)
+{
+    uint64_t number = 0;
+    switch (ag_json_type(value)) {
+    case AG_JSON_STRING:
+        return ag_vec_printf(&cli->text, "%-20s %s\n", key, ag_json_string(value, NULL));
+    case AG_JSON_NUMBER:
+        AG_TRY(ag_json_u64(value, &number));
+        return ag_vec_printf(&cli->text, "%-20s %llu\n", key, (unsigned long long)number);
+    case AG_JSON_BOOL:
+        return ag_vec_printf(&cli->text, "%-20s %s\n", key,
+                             ag_json_bool(value, false) ? "yes" : "no");
+    case AG_JSON_NULL:
+    case AG_JSON_ARRAY:
+    case AG_JSON_OBJECT:
+        break;
+    }
+    return AG_OK;
+}
+
+/* Prints the members of an object as lines, and those of an object in it as `outer.inner`; what
+ * lies deeper is for --json. */
 static enum ag_err print_members(struct cli *cli, const struct ag_json_value *object)
 {
     for (size_t i = 0; i < ag_json_count(object); i++) {
         const char *key = NULL;
         const struct ag_json_value *value = ag_json_member(object, i, &key);
-        uint64_t number = 0;
-        switch (ag_json_type(value)) {
-        case AG_JSON_STRING:
-            AG_TRY(ag_vec_printf(&cli->text, "%-20s %s\n", key, ag_json_string(value, NULL)));
-            break;
-        case AG_JSON_NUMBER:
-            AG_TRY(ag_json_u64(value, &number));
-            AG_TRY(ag_vec_printf(&cli->text, "%-20s %llu\n", key, (unsigned long long)number));
-            break;
-        case AG_JSON_BOOL:
-            AG_TRY(ag_vec_printf(&cli->text, "%-20s %s\n", key,
-                                 ag_json_bool(value, false) ? "yes" : "no"));
-            break;
-        case AG_JSON_NULL:
-        case AG_JSON_ARRAY:
-        case AG_JSON_OBJECT:
-            break;
+        AG_TRY(print_plain(cli, key, value));
+        for (size_t j = 0; ag_json_type(value) == AG_JSON_OBJECT && j < ag_json_count(value);
+             j++) {
+            const char *inner = NULL;
+            char name[96];
+            const struct ag_json_value *member = ag_json_member(value, j, &inner);
+            (void)snprintf(name, sizeof(name), "%s.%s", key, inner);
+            AG_TRY(print_plain(cli, name, member));
         }
     }
     return AG_OK;
