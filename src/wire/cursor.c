@@ -106,8 +106,8 @@ bool ag_rd_bool(struct ag_rd *rd, const char *field)
 void ag_rd_copy(struct ag_rd *rd, uint8_t *out, size_t size, const char *field)
 {
     struct ag_bytes bytes = ag_rd_fixed(rd, size, field);
-    if (ag_rd_is_ok(rd) && size != 0) {
-        memcpy(out, bytes.data, size);
+    if (bytes.data != NULL) {
+        memcpy(out, bytes.data, bytes.size);
     }
 }
 
