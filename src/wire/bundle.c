@@ -6,6 +6,11 @@
 /* AGKB: magic, version, chain_id, genesis, key_epoch, created_ms, previous, kem count u8, then for
  * each KEM its id and its key, whose size the id fixes; ML-DSA-87 key, SLH-DSA key, posting key. */
 
+_Static_assert(127 + AG_LIMIT_BUNDLE_KEMS * (2 + AG_KEM_PUBLIC_SIZE_MAX) + AG_MLDSA87_PUBLIC_SIZE +
+                       AG_SLHDSA_PUBLIC_SIZE + AG_SECP256K1_PUBLIC_SIZE <=
+                   AG_LIMIT_BUNDLE_BYTES,
+               "the largest bundle is within its limit");
+
 static enum ag_err check(const struct ag_bundle *bundle, struct ag_fault *fault)
 {
     if (bundle->kem_count == 0 || bundle->kem_count > AG_LIMIT_BUNDLE_KEMS) {

@@ -14,6 +14,9 @@
  * A 4844 transaction is taken in its canonical form only; the form of the gossip network, which
  * wraps it with blobs, commitments and proofs, is refused: its first item is a list. */
 
+/* An entry of an access list takes at least 23 bytes, a key 33: the size bounds their number. */
+_Static_assert(AG_LIMIT_TX_BYTES / 23 <= AG_LIMIT_ACCESS_ENTRIES, "counts of an access list");
+
 static const size_t field_counts[] = {
     [AG_ETH_LEGACY] = 9, [AG_ETH_2930] = 11, [AG_ETH_1559] = 12,
     [AG_ETH_4844] = 14,  [AG_ETH_7702] = 13,

@@ -6,6 +6,8 @@
 /* AGAG, the admission group, 178 bytes; and AGAR, the admission receipt: magic, version, group,
  * leaf, proof, signature. */
 
+_Static_assert(AG_PROOF_NODES_MAX == AG_LIMIT_PROOF_NODES, "one number in two headers");
+
 static enum ag_err check(const struct ag_group *group, struct ag_fault *fault)
 {
     if (group->number == 0) {

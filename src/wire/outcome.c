@@ -6,6 +6,11 @@
 /* The outcome, 115 bytes, a leaf of a batch's receipt tree; and AGOR, the outcome receipt: magic,
  * version, outcome, proof, header, ML-DSA-87 and SLH-DSA signatures. */
 
+_Static_assert(6 + AG_OUTCOME_SIZE + 17 + AG_PROOF_NODES_MAX * AG_ID_SIZE + AG_BATCH_HEADER_SIZE +
+                       AG_MLDSA87_SIGNATURE_SIZE + AG_SLHDSA_SIGNATURE_SIZE <=
+                   AG_LIMIT_RECEIPT_BYTES,
+               "the largest receipt is within its limit");
+
 static enum ag_err check(const struct ag_outcome *outcome, struct ag_fault *fault)
 {
     bool is_included = outcome->status == AG_OUTCOME_INCLUDED;
