@@ -274,7 +274,7 @@ AG_MUST_CHECK enum ag_err ag_secp256k1_recover(const uint8_t digest[32], const u
 /* The address of a public key (compressed 33 or uncompressed 65 bytes). */
 AG_MUST_CHECK enum ag_err ag_secp256k1_address(struct ag_bytes public_key, struct ag_address *out);
 
-/* ---- NIST curves, certificates, revocation lists (for attest and the simulated hardware) ------- */
+/* ---- NIST curves, certificates, revocation lists (for attest and the simulated hardware) ----- */
 
 /* ECDSA with the curve of the key: 65-byte uncompressed P-256 with SHA-256, 97-byte P-384 with
  * SHA-384. Signature is r | s big-endian. */

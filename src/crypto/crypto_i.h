@@ -122,7 +122,7 @@ AG_MUST_CHECK enum ag_err ag_random_mix(const struct ag_host *host,
 AG_MUST_CHECK enum ag_err ag_random_cpu(const struct ag_crypto *crypto,
                                         uint8_t out[AG_RANDOM_DRAW_SIZE]);
 
-/* ---- signatures, with everything that tests may choose ---------------------------------------- */
+/* ---- signatures, with everything that tests may choose --------------------------------------- */
 
 struct ag_sig_mode {
     struct ag_bytes context;      /* at most 255 bytes, else CONTEXT */

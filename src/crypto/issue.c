@@ -11,7 +11,8 @@
 /* issue: certificates and revocation lists of the simulated hardware, which has real formats and
  * real chains under a root that policies reject. P-256 with SHA-256 [RFC5280]. */
 
-#define PATH_LENGTH_MAX 2 /* a root, two intermediates and a leaf */
+#define TIME_MS_END     253402300800000ull /* the year 10000, which no certificate can say */
+#define PATH_LENGTH_MAX 2                  /* a root, two intermediates and a leaf */
 
 static void free_x509(X509 **x509)
 {
@@ -107,7 +108,7 @@ static enum ag_err make_name(const struct ag_cert_request *request, X509_NAME **
 
 static enum ag_err make_time(uint64_t ms, ASN1_TIME **out)
 {
-    AG_ENSURE(ms / 1000u <= (uint64_t)INT64_MAX, AG_ERR_ARGUMENT);
+    AG_ENSURE(ms < TIME_MS_END, AG_ERR_ARGUMENT);
     *out = ASN1_TIME_set(NULL, (time_t)(ms / 1000u));
     AG_ENSURE(*out != NULL, ag_crypto_failed(AG_ERR_ARGUMENT));
     return AG_OK;

@@ -5,7 +5,7 @@
 
 /* AES-GCM, HKDF, ECDH and ECDSA: Wycheproof. */
 
-/* ---- AES-256-GCM ------------------------------------------------------------------------------ */
+/* ---- AES-256-GCM ----------------------------------------------------------------------------- */
 
 struct gcm_case {
     struct ag_bytes key;
@@ -83,7 +83,7 @@ static enum verdict run_gcm(struct job *job)
     return run_expect(job, "the ciphertext", ag_bytes_of(sealed.data, sealed.size), one.sealed);
 }
 
-/* ---- HKDF ------------------------------------------------------------------------------------- */
+/* ---- HKDF ------------------------------------------------------------------------------------ */
 
 static enum verdict run_hkdf(struct job *job)
 {
@@ -110,7 +110,7 @@ static enum verdict run_hkdf(struct job *job)
     return run_expect(job, "the output", ag_bytes_of(out.data, out.size), run_bytes(job, "okm"));
 }
 
-/* ---- ECDH on P-384 ---------------------------------------------------------------------------- */
+/* ---- ECDH on P-384 --------------------------------------------------------------------------- */
 
 /* A private number of any length as 48 bytes; false when it does not fit. */
 static bool to_scalar(struct ag_bytes number, uint8_t out[AG_P384_SCALAR_SIZE])
@@ -153,7 +153,7 @@ static enum verdict run_ecdh(struct job *job)
     return run_expect(job, "the shared secret", AG_ARRAY_VIEW(shared), run_bytes(job, "shared"));
 }
 
-/* ---- ECDSA on secp256k1 ----------------------------------------------------------------------- */
+/* ---- ECDSA on secp256k1 ---------------------------------------------------------------------- */
 
 /* The order less r must not reach the field prime for r + n to be an x coordinate: such a signature
  * verifies, and Ethereum's two-valued recovery cannot name its key. */
@@ -220,7 +220,7 @@ static enum verdict run_ecdsa(struct job *job)
     return PASSED;
 }
 
-/* ---- which ------------------------------------------------------------------------------------ */
+/* ---- which ----------------------------------------------------------------------------------- */
 
 run_case *run_find_classic(const struct job *job)
 {

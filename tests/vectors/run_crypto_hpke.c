@@ -20,7 +20,7 @@ static bool read_suite(const struct rsp_case *one, struct suite *out)
            ag_hpke_suite_is_known((uint16_t)out->kem, (uint16_t)out->kdf, (uint16_t)out->aead);
 }
 
-/* ---- the draft -------------------------------------------------------------------------------- */
+/* ---- the draft ------------------------------------------------------------------------------- */
 
 static enum verdict compare_keys(const struct job *job, const struct ag_hpke *hpke)
 {
@@ -176,7 +176,7 @@ static enum verdict run_export(struct job *job)
     return run_expect(job, "the exported value", ag_bytes_of(out.data, out.size), wanted);
 }
 
-/* ---- whole envelopes --------------------------------------------------------------------------- */
+/* ---- whole envelopes ------------------------------------------------------------------------- */
 
 /* What a receiver does with one envelope. `*out_step` says how far it came. */
 static enum ag_err open_envelope(const struct job *job, enum ag_kem kem, struct ag_buf *out,

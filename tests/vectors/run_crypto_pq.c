@@ -100,7 +100,7 @@ static enum verdict verify_case(const struct job *job, const char *alg, const ch
     return err == AG_OK ? PASSED : run_fail(job, "refused with %s", ag_err_name(err));
 }
 
-/* ---- ACVP ------------------------------------------------------------------------------------- */
+/* ---- ACVP ------------------------------------------------------------------------------------ */
 
 static enum verdict compare_key(const struct job *job, EVP_PKEY *key, bool is_private,
                                 const char *name)
@@ -195,7 +195,7 @@ static enum verdict acvp_verify(struct job *job)
     return verify_case(job, alg, "pk");
 }
 
-/* ---- Wycheproof signatures -------------------------------------------------------------------- */
+/* ---- Wycheproof signatures ------------------------------------------------------------------- */
 
 static enum verdict wycheproof_verify(struct job *job)
 {
@@ -226,7 +226,7 @@ static enum verdict wycheproof_sign_noseed(struct job *job)
     return sign_case(job, mldsa, key);
 }
 
-/* ---- ML-KEM ----------------------------------------------------------------------------------- */
+/* ---- ML-KEM ---------------------------------------------------------------------------------- */
 
 /* The three sources name the same things differently. */
 static struct ag_bytes either(const struct job *job, const char *a, const char *b)
@@ -303,7 +303,7 @@ static enum verdict kem_decap_expanded(struct job *job)
     return finish_decap(job, err, secret);
 }
 
-/* ---- CCTV ------------------------------------------------------------------------------------- */
+/* ---- CCTV ------------------------------------------------------------------------------------ */
 
 /* CCTV made some files with the draft of FIPS 203, where the matrix seed was the first half of
  * SHA3-512(d); the standard hashes d and the rank. Only key generation differs. */
@@ -423,7 +423,7 @@ enum verdict run_accumulated(struct job *job)
     return run_expect(job, "the accumulated digest", AG_ARRAY_VIEW(digest), wanted);
 }
 
-/* ---- which ------------------------------------------------------------------------------------ */
+/* ---- which ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *keys[4]; /* the case has all of these */
