@@ -25,8 +25,8 @@ static enum ag_err read_tee(const char *text, size_t length, unsigned line, size
 {
     (void)size;
     struct ag_policy_set *set = out;
-    for (uint8_t kind = AG_TEE_TDX; kind <= AG_TEE_INSECURE_SIM; kind++) {
-        const char *name = ag_tee_kind_name(kind);
+    for (unsigned kind = AG_TEE_TDX; kind <= AG_TEE_INSECURE_SIM; kind++) {
+        const char *name = ag_tee_kind_name((uint8_t)kind);
         if (strlen(name) == length && memcmp(name, text, length) == 0) {
             set->members |= (uint64_t)1 << kind;
             set->line = set->line == 0 ? line : set->line;

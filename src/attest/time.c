@@ -83,8 +83,8 @@ void ag_attest_time_print(uint64_t instant_ms, char out[AG_ATTEST_TIME_SIZE])
         month++;
     }
     /* Each number is reduced to its digits, which the compiler can then see. */
-    snprintf(out, AG_ATTEST_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)(year % 10000u),
-             (unsigned)(month % 100u), (unsigned)((rest + 1u) % 100u),
-             (unsigned)(seconds / 3600u % 100u), (unsigned)(seconds / 60u % 60u),
-             (unsigned)(seconds % 60u));
+    (void)snprintf(out, AG_ATTEST_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02uZ",
+                   (unsigned)(year % 10000u), (unsigned)(month % 100u),
+                   (unsigned)((rest + 1u) % 100u), (unsigned)(seconds / 3600u % 100u),
+                   (unsigned)(seconds / 60u % 60u), (unsigned)(seconds % 60u));
 }

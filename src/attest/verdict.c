@@ -31,8 +31,8 @@ void ag_judge_start(struct ag_judge *judge, struct ag_verdict *verdict)
     verdict->claim_count = AG_CLAIM_COUNT;
     for (size_t i = 0; i < AG_CLAIM_COUNT; i++) {
         verdict->claims[i].name = names[i];
-        snprintf(verdict->claims[i].reason, AG_CLAIM_REASON_SIZE,
-                 "not reached: an earlier claim failed");
+        (void)snprintf(verdict->claims[i].reason, AG_CLAIM_REASON_SIZE,
+                       "not reached: an earlier claim failed");
     }
     *judge = (struct ag_judge){.verdict = verdict};
 }
@@ -43,7 +43,7 @@ static void set_claim(struct ag_judge *judge, enum ag_claim_id id, enum ag_claim
 {
     struct ag_claim *claim = &judge->verdict->claims[id];
     claim->result = result;
-    vsnprintf(claim->reason, sizeof(claim->reason), format, arguments);
+    (void)vsnprintf(claim->reason, sizeof(claim->reason), format, arguments);
 }
 
 void ag_judge_pass(struct ag_judge *judge, enum ag_claim_id claim, const char *format, ...)
@@ -85,9 +85,9 @@ void ag_judge_refuse(struct ag_judge *judge, enum ag_claim_id claim, unsigned li
     char *reason = judge->verdict->claims[claim].reason;
     size_t length = strlen(reason);
     if (line == 0) {
-        snprintf(reason + length, AG_CLAIM_REASON_SIZE - length, " (by default)");
+        (void)snprintf(reason + length, AG_CLAIM_REASON_SIZE - length, " (by default)");
     } else {
-        snprintf(reason + length, AG_CLAIM_REASON_SIZE - length, " (policy line %u)", line);
+        (void)snprintf(reason + length, AG_CLAIM_REASON_SIZE - length, " (policy line %u)", line);
     }
     if (!judge->is_refused) {
         judge->is_refused = true;

@@ -46,7 +46,7 @@ static enum ag_err slot_write(const struct ag_sim_counter *counter, unsigned ind
 
     ssize_t done;
     do {
-        done = pwrite(counter->fd, slot, sizeof(slot), (off_t)(index * SLOT_STRIDE));
+        done = pwrite(counter->fd, slot, sizeof(slot), (off_t)index * (off_t)SLOT_STRIDE);
     } while (done < 0 && errno == EINTR);
     AG_ENSURE(done == (ssize_t)sizeof(slot), AG_ERR_IO);
     return AG_OK;
@@ -59,7 +59,7 @@ static enum ag_err slot_read(const struct ag_sim_counter *counter, unsigned inde
     uint8_t slot[SLOT_SIZE] = {0};
     ssize_t got;
     do {
-        got = pread(counter->fd, slot, sizeof(slot), (off_t)(index * SLOT_STRIDE));
+        got = pread(counter->fd, slot, sizeof(slot), (off_t)index * (off_t)SLOT_STRIDE);
     } while (got < 0 && errno == EINTR);
     AG_ENSURE(got >= 0, AG_ERR_IO);
 

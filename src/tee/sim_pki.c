@@ -161,7 +161,7 @@ static const struct cert_plan cert_plans[] = {
 static enum ag_err issue_one(const struct cert_plan *plan, struct ag_bytes extension,
                              const struct ag_host *host, struct ag_sim_machine *machine)
 {
-    uint8_t serial[20];
+    uint8_t serial[20] = {0};
     AG_TRY(host->random(host->context, (struct ag_buf){serial, sizeof(serial)}));
     serial[0] =
         (uint8_t)((serial[0] & 0x3fu) | 0x40u); /* positive and of full length [RFC5280 4.1.2.2] */
