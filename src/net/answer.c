@@ -103,7 +103,7 @@ static const char *const day_names[7] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri
 static const char *const month_names[12] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/* The Date field, printed once a second. Names do not follow the locale, so strftime will not do. */
+/* The Date field, printed once a second. Names must not follow the locale, so no strftime. */
 static const char *date_text(struct ag_net *net)
 {
     uint64_t now_s = net->config.host->now_ms(net->config.host->context) / 1000u;

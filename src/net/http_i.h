@@ -70,7 +70,7 @@ struct http_chunks {
     uint64_t left;      /* bytes of this chunk */
     uint64_t total;     /* bytes of all chunks announced so far */
 };
-/* Decodes data[*read_at .. end) and moves the payload down to data[*write_at ..). Both are advanced.
+/* Decodes data[*read_at .. end) and moves the payload down to data[*write_at ..). Both advance.
  * NET_PROTOCOL for bad framing, NET_LIMIT once the announced bytes exceed `limit`. */
 AG_MUST_CHECK enum ag_err http_chunks_decode(struct http_chunks *chunks, uint8_t *data,
                                              size_t *write_at, size_t *read_at, size_t end,

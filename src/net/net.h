@@ -102,7 +102,7 @@ AG_MUST_CHECK enum ag_err ag_net_watch(struct ag_net *net, int fd, ag_net_ready 
 AG_MUST_CHECK enum ag_err ag_net_every(struct ag_net *net, uint32_t interval_ms,
                                        ag_net_ready *ready, void *context);
 
-/* ---- a request: all views live until it is answered -------------------------------------------- */
+/* ---- a request: all views live until it is answered ------------------------------------------ */
 
 enum ag_net_method ag_net_method(const struct ag_net_request *request);
 /* The path without its query, as sent: not decoded, begins with '/' (or is "*"). */
@@ -139,8 +139,8 @@ void ag_net_respond_vec(struct ag_net_request *request, unsigned status, const c
 void ag_net_respond_status(struct ag_net_request *request, unsigned status);
 
 /* Answers with an endless text/event-stream. `on_close` is called once when the listener leaves, is
- * dropped for being slow, or the server closes; the stream is invalid after that. If this returns an
- * error (NET_LIMIT: too many listeners; NET: the client has gone) the request is answered. */
+ * dropped for being slow, or the server closes; the stream is invalid after that. If this returns
+ * an error (NET_LIMIT: too many listeners; NET: the client has gone) the request is answered. */
 typedef void ag_net_stream_close(void *context, struct ag_net_stream *stream);
 AG_MUST_CHECK enum ag_err ag_net_stream_open(struct ag_net_request *request,
                                              ag_net_stream_close *on_close, void *context,
@@ -167,8 +167,8 @@ struct ag_http_options {
     size_t field_count;
 };
 
-/* `http://host[:port][/path]` or `http://unix:/socket[:/path]`. UNSUPPORTED schemes are NET_PROTOCOL,
- * bad texts TEXT. Connects at the first call. */
+/* `http://host[:port][/path]` or `http://unix:/socket[:/path]`. `https` is NET_PROTOCOL, what is no
+ * URL is TEXT. Connects at the first call. */
 AG_MUST_CHECK enum ag_err ag_http_open(const char *url, const struct ag_http_options *options,
                                        struct ag_http **out, struct ag_fault *fault);
 void ag_http_close(struct ag_http *http);
@@ -176,17 +176,17 @@ void ag_http_close(struct ag_http *http);
 const char *ag_http_path(const struct ag_http *http);
 
 /* One exchange. `path` NULL: that of the URL. The body of the answer is appended to `out`, whose
- * limit is the limit (NET_LIMIT). Any status is a success here. A request is sent a second time only
- * if the server closed an idle connection before it answered anything. */
+ * limit is the limit (NET_LIMIT). Any status is a success here. A request is sent a second time
+ * only if the server closed an idle connection before it answered anything. */
 AG_MUST_CHECK enum ag_err ag_http_get(struct ag_http *http, const char *path, struct ag_vec *out,
                                       unsigned *out_status);
 AG_MUST_CHECK enum ag_err ag_http_call(struct ag_http *http, const char *path,
                                        const char *content_type, struct ag_bytes body,
                                        struct ag_vec *out, unsigned *out_status);
 
-/* GETs an endless answer and hands over each piece as it comes, until `each` returns an error (which
- * is passed on), the server ends it (OK), or nothing came for `silence_ms` (NET_TIMEOUT). A status
- * other than 200 is NET_PROTOCOL, with the status in `out_status`. */
+/* GETs an endless answer and hands over each piece as it comes, until `each` returns an error
+ * (which is passed on), the server ends it (OK), or nothing came for `silence_ms` (NET_TIMEOUT). A
+ * status other than 200 is NET_PROTOCOL, with the status in `out_status`. */
 typedef enum ag_err ag_http_piece(void *context, struct ag_bytes piece);
 AG_MUST_CHECK enum ag_err ag_http_follow(struct ag_http *http, const char *path,
                                          uint32_t silence_ms, ag_http_piece *each, void *context,

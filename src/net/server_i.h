@@ -8,20 +8,20 @@
  *   conn.c     one connection: bytes in, requests out to the handler, bytes out
  *   answer.c   what the handler calls: answers and streams
  *
- * A connection carries one request at a time, so a request's handle *is* its connection. It lives as
+ * A connection carries one request at a time, so a request's handle *is* its connection:
  *
- *   READING ──whole request──► BUSY ──answer──► READING           (or WRITING while the socket is full)
- *      │                         │ └──stream──► STREAM
- *      │ refused, or last        │ no answer in time: 504
- *      ▼                         ▼
- *    LINGER ──peer closes──►   ORPHAN ──answer, dropped──► freed
+ *   READING -- whole request --> BUSY -- answer --> READING  (WRITING while the socket is full)
+ *      |                          | `--- stream --> STREAM
+ *      | refused, or last         | no answer in time: 504
+ *      v                          v
+ *    LINGER -- peer closes -->  ORPHAN -- answer, dropped --> freed
  *
  * LINGER has said all it will say and reads what still comes, because closing a socket with unread
  * bytes resets the connection and may take the answer with it [RFC9112 9.6]. ORPHAN has no socket
  * any more and waits for the handler's answer, which keeps handles valid; it still counts as a
  * connection, so their number is bounded.
  *
- * Nothing is freed inside nested calls: they set `is_dead`, and whoever came from the loop reaps. */
+ * Nothing is freed inside nested calls: they set `is_dead`, and who came from the loop reaps. */
 
 #include <event2/event.h>
 #include <event2/listener.h>

@@ -170,8 +170,8 @@ static unsigned wanted_topics(const struct ag_rpc *rpc)
     return topics;
 }
 
-/* `number` is that of the batch, 0 for events that are no batch. A listener that was told of a batch
- * when it resumed is not told again. */
+/* `number` is that of the batch, 0 for events that are no batch. A listener that was told of a
+ * batch when it resumed is not told again. */
 static void send_to(struct ag_rpc *rpc, enum rpc_topic topic, uint64_t number,
                     const struct ag_vec *events)
 {

@@ -3,8 +3,9 @@
 
 #include "rpc/rpc_i.h"
 
-#define TYPE_JSON   "application/json"
-#define TYPE_BINARY "application/octet-stream"
+#define TYPE_JSON      "application/json"
+#define TYPE_BINARY    "application/octet-stream"
+#define ERROR_SIZE_MAX 65536u /* room for error replies behind an answer that fills its limit */
 
 /* ---- the core ---- */
 
@@ -22,7 +23,7 @@ enum ag_err rpc_core_init(struct rpc_core *core, const struct rpc_node_ops *ops,
     size_t size = strnlen(version, sizeof(core->version) - 1u);
     memcpy(core->version, version, size);
     ag_arena_init(&core->arena, 2u * (size_t)AG_LIMIT_HTTP_BODY_BYTES);
-    return rpc_text_init(&core->text, config->host);
+    return AG_OK;
 }
 
 static void close_exchange(struct rpc_exchange *exchange)
@@ -51,7 +52,6 @@ void rpc_core_close(struct rpc_core *core)
     while (core->first != NULL) {
         close_exchange(core->first);
     }
-    rpc_text_close(&core->text);
     ag_arena_close(&core->arena);
 }
 
@@ -269,8 +269,7 @@ static enum ag_err write_answer(struct rpc_exchange *exchange, struct ag_vec *ou
 static void finish(struct rpc_exchange *exchange)
 {
     struct ag_vec body AG_SCOPED(ag_vec_close);
-    /* Room for a last error reply behind an answer that fills its limit. */
-    ag_vec_init(&body, (size_t)AG_LIMIT_RPC_ANSWER_BYTES + AG_LIMIT_RPC_TEXT_BYTES);
+    ag_vec_init(&body, (size_t)AG_LIMIT_RPC_ANSWER_BYTES + ERROR_SIZE_MAX);
     enum ag_err err = write_answer(exchange, &body);
     const char *type = exchange->form == RPC_FORM_BINARY ? TYPE_BINARY : TYPE_JSON;
     if (err != AG_OK) {
@@ -449,15 +448,10 @@ static enum ag_err run_calls(struct rpc_exchange *exchange, const struct ag_json
 
 static enum ag_err read_calls(struct rpc_exchange *exchange, struct ag_bytes body)
 {
-    struct rpc_core *core = exchange->core;
     struct ag_json *json AG_SCOPED(ag_json_cleanup) = NULL;
-    struct ag_fault fault = {0};
-    enum ag_err err = rpc_text_take(&core->text, body, &core->arena, &fault);
-    if (err == AG_OK) {
-        err = ag_json_parse(ag_vec_view(&core->text.text), &json);
-    }
+    enum ag_err err = ag_json_parse(body, &json);
     if (err != AG_OK) {
-        return refuse_body(exchange, err, &fault);
+        return refuse_body(exchange, err, NULL);
     }
     return run_calls(exchange, ag_json_root(json));
 }
@@ -496,7 +490,7 @@ void rpc_exchange_run(struct rpc_core *core, enum rpc_form form, const struct rp
     *exchange = (struct rpc_exchange){
         .core = core, .form = form, .caller = *caller, .done = done, .context = context};
     ag_vec_init(&exchange->ids, (size_t)AG_LIMIT_RPC_BATCH * 8u * AG_LIMIT_RPC_ID_BYTES);
-    ag_vec_init(&exchange->done_text, (size_t)AG_LIMIT_RPC_ANSWER_BYTES + AG_LIMIT_RPC_TEXT_BYTES);
+    ag_vec_init(&exchange->done_text, (size_t)AG_LIMIT_RPC_ANSWER_BYTES + ERROR_SIZE_MAX);
 
     enum ag_err err =
         form == RPC_FORM_CALLS ? read_calls(exchange, body) : read_envelopes(exchange, body);

@@ -98,8 +98,14 @@ static enum ag_err id_param(struct rpc_request *request, struct ag_id *out)
 static enum ag_err envelope_param(struct rpc_request *request, const struct ag_json_value *value)
 {
     struct ag_bytes envelope = {0};
-    enum ag_err err = rpc_text_bytes(&request->core->text, value, AG_LIMIT_HTTP_BODY_BYTES,
-                                     &request->core->arena, &envelope);
+    size_t size = 0;
+    const char *text = ag_json_string(value, &size);
+    if (text == NULL) {
+        return bad_param(request, 0);
+    }
+    /* The limit of an envelope is told with its own error, by rpc_exchange_add. */
+    enum ag_err err =
+        ag_hex_decode_arena(text, size, AG_LIMIT_HTTP_BODY_BYTES, &request->core->arena, &envelope);
     if (err == AG_ERR_TEXT) {
         return bad_param(request, 0);
     }

@@ -5,8 +5,8 @@
 /* rpc: the node's public door: JSON-RPC 2.0, the binary envelope route, events, metrics, health.
  *
  * Owns:    the HTTP server, the calls that wait for the sequencer, and the operator's token.
- * Threads: everything runs on the I/O thread, the one that calls ag_rpc_run; only ag_rpc_stop may be
- *          called from others. The sequencer is reached through seq's thread-safe functions alone.
+ * Threads: everything runs on the I/O thread, the one that calls ag_rpc_run; only ag_rpc_stop may
+ *          be called from others. The sequencer is reached through its thread-safe functions alone.
  * Fails:   NET and ARGUMENT when it cannot listen; a bad request is answered, never returned.
  * Not:     no TLS yet, no CORS unless an origin is configured, bodies are never logged.
  * Formats: docs/spec/rpc.md. */

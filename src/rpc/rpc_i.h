@@ -6,7 +6,6 @@
  * server joins it to net, node.c to seq. Tests and the fuzz target drive the core with a node of
  * their own.
  *
- *   text.c      takes the hex of envelopes out of a JSON text before it is parsed
  *   exchange.c  one HTTP body in, one answer out, now or when the sequencer has answered
  *   methods.c   the methods of methods.def
  *   results.c   structs of the node as JSON
@@ -21,7 +20,7 @@
 #include "net/net.h"
 #include "seq/seq.h"
 
-/* ---- the node, as rpc sees it: the thread-safe part of seq.h -------------------------------------- */
+/* ---- the node, as rpc sees it: the thread-safe part of seq.h --------------------------------- */
 
 struct rpc_node_ops {
     enum ag_err (*submit)(void *node, struct ag_submission *const *submissions, size_t count);
@@ -41,30 +40,7 @@ struct rpc_node_ops {
     enum ag_err (*set_order_mode)(void *node, uint8_t mode);
 };
 
-/* ---- text ---------------------------------------------------------------------------------------- */
-
-/* A JSON text whose long hex strings were decoded and replaced by short marks. Envelopes are nearly
- * all of what we are sent, and the JSON library reads strings character by character; this way it
- * sees a text of a hundred bytes. A mark holds a random number of this process, so nobody can
- * write one; and if he did, he would only name his own bytes. */
-struct rpc_text {
-    char mark[24]; /* "hex-" and 16 digits, "-" */
-    struct ag_vec text;
-    struct ag_vec pieces; /* of struct ag_bytes, in the arena */
-};
-#define RPC_HEX_SIZE_MIN 512u /* characters of a string that is worth taking out */
-
-AG_MUST_CHECK enum ag_err rpc_text_init(struct rpc_text *text, const struct ag_host *host);
-void rpc_text_close(struct rpc_text *text);
-/* Fills `text` from a body; RPC_REQUEST with a fault when what is not hex exceeds RPC_TEXT_BYTES. */
-AG_MUST_CHECK enum ag_err rpc_text_take(struct rpc_text *text, struct ag_bytes body,
-                                        struct ag_arena *arena, struct ag_fault *fault);
-/* The bytes of a JSON string: of a mark, or of hex. TEXT if it is neither or over `limit`. */
-AG_MUST_CHECK enum ag_err rpc_text_bytes(const struct rpc_text *text,
-                                         const struct ag_json_value *value, size_t limit,
-                                         struct ag_arena *arena, struct ag_bytes *out);
-
-/* ---- the core ------------------------------------------------------------------------------------ */
+/* ---- the core -------------------------------------------------------------------------------- */
 
 struct rpc_exchange;
 
@@ -76,8 +52,7 @@ struct rpc_core {
     void (*drain)(void *context);
     void *drain_context;
     uint64_t max_lag_ms;
-    struct ag_arena arena; /* of the request that is being read */
-    struct rpc_text text;
+    struct ag_arena arena;      /* of the request that is being read */
     struct rpc_exchange *first; /* those that wait for the sequencer */
     unsigned waiting_count;
     uint64_t evidence_second; /* quotes over nonces, counted per second */
@@ -89,7 +64,7 @@ AG_MUST_CHECK enum ag_err rpc_core_init(struct rpc_core *core, const struct rpc_
 /* Frees what waits. Their submissions stay the node's. */
 void rpc_core_close(struct rpc_core *core);
 
-/* ---- exchanges ----------------------------------------------------------------------------------- */
+/* ---- exchanges ------------------------------------------------------------------------------- */
 
 struct rpc_caller {
     struct ag_id source;
@@ -165,7 +140,7 @@ AG_MUST_CHECK enum ag_err rpc_binary_read(struct rpc_exchange *exchange, struct 
                                           struct ag_fault *fault);
 AG_MUST_CHECK enum ag_err rpc_binary_write(const struct rpc_exchange *exchange, struct ag_vec *out);
 
-/* ---- methods ------------------------------------------------------------------------------------- */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 struct rpc_param {
     const char *name;
@@ -199,7 +174,7 @@ const struct rpc_method *rpc_method_find(const char *name);
 /* RPC_PARAMS if they do not fit the method: too many, unknown or missing. */
 AG_MUST_CHECK enum ag_err rpc_params_check(struct rpc_request *request);
 
-/* ---- results ------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* A JSON number below 2^53, else a decimal string: what every reader of JSON keeps exact. */
 void rpc_put_number(struct ag_json_out *out, const char *key, uint64_t value);
@@ -233,7 +208,7 @@ enum rpc_health {
 AG_MUST_CHECK enum ag_err rpc_health_write(const struct rpc_core *core, struct ag_vec *out,
                                            enum rpc_health *out_health);
 
-/* ---- the server ---------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 enum rpc_topic {
     RPC_TOPIC_POOL = 1,
