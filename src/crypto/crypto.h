@@ -17,9 +17,9 @@
 /* ---- start --------------------------------------------------------------------------------- */
 
 /* Before main does anything else: no environment (re-executes itself once with an empty one when it
- * is not empty, because libcrypto's constructor reads it), no core dumps, no tracing, locked memory.
- * Tests and client tools may pass AG_HARDEN_CLIENT: the environment is still cleared of every name
- * libcrypto reads, but memory is not locked. */
+ * is not empty, because libcrypto's constructor reads it), no core dumps, no tracing, locked
+ * memory. Tests and client tools may pass AG_HARDEN_CLIENT: the environment is still cleared of
+ * every name libcrypto reads, but memory is not locked. */
 enum ag_harden {
     AG_HARDEN_NODE,
     AG_HARDEN_CLIENT

@@ -14,14 +14,14 @@
 
 #include "crypto/crypto_i.h"
 
-/* harden: what is done to the process before it holds a secret. The environment comes from the host.
- * libcrypto's constructor reads it before main, and so does the loader, so clearing it is not
+/* harden: what is done to the process before it holds a secret. The environment comes from the
+ * host. libcrypto's constructor reads it before main, and so does the loader, so clearing it is not
  * enough: the process starts itself once more without it. */
 
 extern char **environ;
 
-/* Marks the second start. A host that sets it himself gains nothing: any other variable beside it is
- * then refused instead of cleared. */
+/* Marks the second start. A host that sets it himself gains nothing: any other variable beside it
+ * is then refused instead of cleared. */
 static char marker[] = "AEGIS_CLEAN_ENVIRONMENT=1";
 
 /* What the loader, the allocator and libcrypto or libssl read. Client tools lose these and keep the

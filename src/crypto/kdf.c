@@ -6,7 +6,8 @@
 #include "crypto/crypto_i.h"
 
 /* kdf: HMAC [RFC2104] and HKDF [RFC5869], made from libcrypto's hash. Its own HMAC takes 0.7 us for
- * a short message against 0.55 us here, and cannot keep a key for the next message without copying. */
+ * a short message against 0.55 us here, and cannot keep a key for the next message without
+ * copying. */
 
 #define BLOCK_SIZE_MAX 128u /* SHA-384 */
 

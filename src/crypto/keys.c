@@ -147,8 +147,8 @@ enum ag_err ag_ec_peer(enum ag_curve curve, const uint8_t *point, EVP_PKEY **out
 enum ag_err ag_p384_derive(EVP_PKEY_CTX *derive, EVP_PKEY *peer, uint8_t out[AG_P384_SCALAR_SIZE])
 {
     size_t size = AG_P384_SCALAR_SIZE;
-    /* No full check of the peer: its point was found on the curve when it was decoded, and the order
-     * of the curve is prime, so there is no small subgroup to be led into. Saves 25 us. */
+    /* No full check of the peer: its point was found on the curve when it was decoded, and the
+     * order of the curve is prime, so there is no small subgroup to be led into. Saves 25 us. */
     AG_ENSURE(EVP_PKEY_derive_set_peer_ex(derive, peer, 0) == 1 &&
                   EVP_PKEY_derive(derive, out, &size) == 1 && size == AG_P384_SCALAR_SIZE,
               ag_crypto_failed(AG_ERR_CRYPTO));

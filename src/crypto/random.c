@@ -9,7 +9,8 @@
 
 /* random: key material is the hash of draws from three sources that fail in different ways:
  * libcrypto's private generator, the kernel, and the processor. One good source is enough; one that
- * is seen to be bad stops us all the same, because a machine in that state makes bad keys elsewhere.
+ * is seen to be bad stops us all the same, because a machine in that state makes bad keys
+ * elsewhere.
  *
  * In a confidential guest the host controls every source but the processor's. What was seen in the
  * field [CVE-2025-62626, CVE-2024-35875]: 16- and 32-bit RDSEED that answers 0 with success, all
@@ -40,9 +41,9 @@ static enum ag_err judge(uint8_t draws[2][AG_RANDOM_DRAW_SIZE])
     return AG_OK;
 }
 
-/* One draw of words, each of them judged against the one before: a word that is all zero, all one or
- * repeated is refused, which for a good source happens once in 2^62 words. There is no second draw:
- * where neighbours drain it, RDSEED was seen to say "no" to 19 of 20 tries. */
+/* One draw of words, each of them judged against the one before: a word that is all zero, all one
+ * or repeated is refused, which for a good source happens once in 2^62 words. There is no second
+ * draw: where neighbours drain it, RDSEED was seen to say "no" to 19 of 20 tries. */
 static enum ag_err draw_cpu(const struct ag_random_sources *sources,
                             uint8_t out[AG_RANDOM_DRAW_SIZE])
 {
@@ -120,7 +121,8 @@ static bool try_rdrand(uint64_t *out)
     return is_good;
 }
 
-/* RDSEED where it is, else RDRAND: newer kernels hide RDSEED on parts where its short forms fail. */
+/* RDSEED where it is, else RDRAND: newer kernels hide RDSEED on parts where its short forms
+ * fail. */
 static bool draw_word(const void *context, uint64_t *out)
 {
     const struct ag_crypto *crypto = context;

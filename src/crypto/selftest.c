@@ -5,8 +5,8 @@
 
 #include "crypto/crypto_i.h"
 
-/* selftest: one known answer of every algorithm in use, so that a node on a broken machine or with a
- * broken library stops before it signs. Answers are published ones; those longer than a line are
+/* selftest: one known answer of every algorithm in use, so that a node on a broken machine or with
+ * a broken library stops before it signs. Answers are published ones; those longer than a line are
  * given as their SHA-256. Takes half a second, which is one SLH-DSA signature. */
 
 #define BYTES_MAX 256u

@@ -80,8 +80,8 @@ static enum ag_err fetch_all(struct ag_crypto *out)
     return AG_OK;
 }
 
-/* libcrypto seeds itself from the kernel alone. In a confidential guest the kernel's pool is only as
- * good as the host lets it be, so the processor's own words are added (docs/spec/crypto.md). */
+/* libcrypto seeds itself from the kernel alone. In a confidential guest the kernel's pool is only
+ * as good as the host lets it be, so the processor's own words are added (docs/spec/crypto.md). */
 static enum ag_err stir_generator(struct ag_crypto *out)
 {
     uint8_t words[AG_RANDOM_DRAW_SIZE] = {0};

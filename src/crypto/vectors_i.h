@@ -2,8 +2,8 @@
 #ifndef AG_CRYPTO_VECTORS_I_H
 #define AG_CRYPTO_VECTORS_I_H
 
-/* vectors: what published test vectors ask and the room does not offer: expanded private keys, other
- * parameter sets, nonces that are not 12 bytes, DER signatures. Compiled into the driver of
+/* vectors: what published test vectors ask and the room does not offer: expanded private keys,
+ * other parameter sets, nonces that are not 12 bytes, DER signatures. Compiled into the driver of
  * tests/vectors alone; no library holds it. Borrowed results live in the arena. */
 
 #include "crypto/crypto_i.h"

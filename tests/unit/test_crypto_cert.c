@@ -95,7 +95,8 @@ static void test_lookalike_root(void)
 
 /* ---- malformed certificates ------------------------------------------------------------------ */
 
-/* No flipped bit gives a certificate that verifies: it does not parse, or the signature is wrong. */
+/* No flipped bit gives a certificate that verifies: it does not parse, or the signature is
+ * wrong. */
 static void test_flipped_bits(void)
 {
     struct pki pki;
@@ -305,7 +306,8 @@ static EVP_PKEY *make_rsa(unsigned bits)
     return key;
 }
 
-/* A leaf signed by `key` in the way that `mgf` and the others say, under a like self-signed root. */
+/* A leaf signed by `key` in the way that `mgf` and the others say, under a like self-signed
+ * root. */
 struct rsa_way {
     const char *why;
     const char *digest;

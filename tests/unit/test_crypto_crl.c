@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Revocation lists: what is issued parses and verifies; what is malformed, signed by another, or not
- * complete for its issuer does not. */
+/* Revocation lists: what is issued parses and verifies; what is malformed, signed by another, or
+ * not complete for its issuer does not. */
 #include "test_crypto_pki.h"
 
 /* ---- good lists ------------------------------------------------------------------------------ */

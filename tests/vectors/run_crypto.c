@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* run_crypto DIR: every case of every file below DIR through the crypto room's own code, and through
- * libcrypto where the room has no such operation (crypto/vectors_i.h). A case is known by its keys;
- * the name of its file says what the keys do not (which hash, which encoding). What is not run is
- * counted and named. The last line is `N passed, M failed`; the status is 0 only when some case ran
- * and none failed. */
+/* run_crypto DIR: every case of every file below DIR through the crypto room's own code, and
+ * through libcrypto where the room has no such operation (crypto/vectors_i.h). A case is known by
+ * its keys; the name of its file says what the keys do not (which hash, which encoding). What is
+ * not run is counted and named. The last line is `N passed, M failed`; the status is 0 only when
+ * some case ran and none failed. */
 
 #include <dirent.h>
 #include <stdatomic.h>
