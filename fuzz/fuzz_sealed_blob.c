@@ -10,11 +10,7 @@
  *     bit 2  (blob) the rest is also sealed and must open again */
 #include "seal/seal.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "test_directory.h"
 
 enum {
     PLAIN_SIZE_MAX = 1 << 20,
@@ -30,22 +26,10 @@ static struct ag_vec genuine;
 
 static void stop(void)
 {
-    char name[512];
-    struct dirent *entry = NULL;
-    DIR *listing = opendir(directory);
     ag_vec_close(&genuine);
     ag_seal_close(seal);
     ag_tee_close(tee);
-    while (listing != NULL && (entry = readdir(listing)) != NULL) {
-        snprintf(name, sizeof(name), "%s/%s", directory, entry->d_name);
-        if (entry->d_name[0] != '.') {
-            unlink(name);
-        }
-    }
-    if (listing != NULL) {
-        closedir(listing);
-    }
-    rmdir(directory);
+    remove_flat(directory);
 }
 
 static void start(void)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -161,6 +162,29 @@ static enum ag_err reserve_reader_table(struct ag_store *store, const char *path
     return AG_OK;
 }
 
+/* One line of /proc/self/maps: address range, permissions, offset, device, inode, path
+ * [proc(5)]. */
+static bool parse_mapping(char *line, uintptr_t *out_start, uintptr_t *out_end, uint64_t *out_inode)
+{
+    char *save = NULL;
+    char *fields[5] = {NULL};
+    char *dash = NULL;
+
+    for (size_t i = 0; i < AG_COUNT(fields); i++) {
+        fields[i] = strtok_r(i == 0 ? line : NULL, " ", &save);
+        if (fields[i] == NULL) {
+            return false;
+        }
+    }
+    *out_start = strtoul(fields[0], &dash, 16);
+    if (*dash != '-') {
+        return false;
+    }
+    *out_end = strtoul(dash + 1, NULL, 16);
+    *out_inode = strtoull(fields[4], NULL, 10);
+    return *out_start < *out_end;
+}
+
 /* A process that locks its memory does not mean the data file: it is sealed, and may be larger than
  * the memory. LMDB does not tell where its map lies, so the kernel is asked; where it does not
  * answer the map stays locked, which costs memory and nothing else. */
@@ -176,14 +200,15 @@ static void unlock_map(const struct ag_store *store)
     }
     if (mdb_env_get_fd(store->env, &fd) == 0 && fstat(fd, &stat) == 0) {
         while (fgets(line, sizeof(line), maps) != NULL) {
-            unsigned long start = 0;
-            unsigned long end = 0;
-            unsigned long inode = 0;
+            bool is_data = strstr(line, "/data.mdb\n") != NULL;
+            uintptr_t start = 0;
+            uintptr_t end = 0;
+            uint64_t inode = 0;
 
-            /* address range, permissions, offset, device, inode, path [proc(5)] */
-            if (sscanf(line, "%lx-%lx %*s %*s %*s %lu", &start, &end, &inode) == 3 &&
-                inode == stat.st_ino && strstr(line, "/data.mdb\n") != NULL) {
-                (void)munlock((void *)start, end - start); /* refused if it was not locked */
+            if (is_data && parse_mapping(line, &start, &end, &inode) && inode == stat.st_ino) {
+                /* Refused if it was not locked. clang-tidy performance-no-int-to-ptr: the kernel
+                 * gives the address as text. */
+                (void)munlock((void *)start, end - start); // NOLINT(performance-no-int-to-ptr)
             }
         }
     }

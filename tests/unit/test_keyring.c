@@ -86,15 +86,13 @@ static void test_seeds_are_sealed(void)
 
 /* ---- misuse ---------------------------------------------------------------------------------- */
 
-static void test_misuse_is_refused(void)
+static void test_configurations_are_refused(void)
 {
     struct node node;
     static const uint16_t unknown[] = {0x0050};
     static const uint16_t backwards[] = {AG_KEM_MLKEM1024_P384, AG_KEM_MLKEM1024};
     static const uint16_t twice[] = {AG_KEM_MLKEM1024, AG_KEM_MLKEM1024};
-    static const uint16_t only[] = {AG_KEM_MLKEM1024_P384};
     make_ground(&node);
-    const struct ag_keyring_config good = node.config;
     const struct {
         const uint16_t *kems;
         size_t kem_count;
@@ -117,12 +115,18 @@ static void test_misuse_is_refused(void)
         CHECK(node.keyring == NULL);
     }
     CHECK_U64(row_count(&node), 0);
+    destroy(&node);
+}
 
-    node.config = good;
+static void test_letters_are_refused(void)
+{
+    struct node node;
+    static const uint16_t only[] = {AG_KEM_MLKEM1024_P384};
+    make_ground(&node);
     node.config.kems = only;
     node.config.kem_count = 1;
     CHECK_OK(open_keys(&node));
-    struct letter letter;
+    struct letter letter = {0};
     struct ag_hpke hpke = {0};
     write_letter(&node, 1, AG_KEM_MLKEM1024_P384, &letter);
     struct ag_bytes enc = AG_ARRAY_VIEW(letter.enc);
@@ -138,7 +142,13 @@ static void test_misuse_is_refused(void)
     CHECK(ag_bytes_is_zero(ag_bytes_of(&hpke, sizeof(hpke))));
     letter.enc[0] ^= 1; /* implicit rejection: only the part tells */
     CHECK_ERR(read_letter(node.keyring, 0, &letter), AG_ERR_OPEN);
+    destroy(&node);
+}
 
+static void test_misuse_is_refused(void)
+{
+    struct node node;
+    make(&node);
     struct ag_buf mldsa = {signature, AG_MLDSA87_SIGNATURE_SIZE};
     struct ag_buf slhdsa = {signature, AG_SLHDSA_SIGNATURE_SIZE};
     CHECK_ERR(ag_keyring_sign(node.keyring, AG_SIG_SLHDSA_SHA2_256S, AG_TAG_BATCH_MLDSA, text("m"),
@@ -402,7 +412,9 @@ static const struct ag_test_case cases[] = {
     {"the first epoch: bundle, letters, signatures, restart", test_first_epoch},
     {"the posting key is the bundle's", test_posting_key},
     {"seeds are sealed", test_seeds_are_sealed},
-    {"misuse: configurations, lanes, epochs, suites, tags, sizes", test_misuse_is_refused},
+    {"misuse: configurations", test_configurations_are_refused},
+    {"misuse: letters to lanes, epochs and suites that are not", test_letters_are_refused},
+    {"misuse: tags, sizes, epochs", test_misuse_is_refused},
     {"keys of another chain are KEYRING_CHAIN", test_another_chain},
     {"epochs overlap, up to their limit", test_epochs_overlap},
     {"retirement erases, and keeps bundles", test_retirement},

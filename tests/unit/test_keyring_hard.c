@@ -145,8 +145,8 @@ static void save_store(const struct node *node, const char *name, bool is_restor
 {
     char data[160];
     char copy[160];
-    snprintf(data, sizeof(data), "%s/data.mdb", node->path);
-    snprintf(copy, sizeof(copy), "%s/%s", node->directory, name);
+    join_name(data, sizeof(data), node->path, "data.mdb");
+    join_name(copy, sizeof(copy), node->directory, name);
     copy_file(is_restore ? copy : data, is_restore ? data : copy);
 }
 
@@ -219,8 +219,8 @@ static void test_other_machine_other_program(void)
     stop(&thief);
     char from[160];
     char to[160];
-    snprintf(from, sizeof(from), "%s/copy", node.directory);
-    snprintf(to, sizeof(to), "%s/data.mdb", thief.path);
+    join_name(from, sizeof(from), node.directory, "copy");
+    join_name(to, sizeof(to), thief.path, "data.mdb");
     copy_file(from, to);
     start_ground(&thief);
     CHECK_ERR(open_keys(&thief), AG_ERR_SEAL_MACHINE);
@@ -228,7 +228,7 @@ static void test_other_machine_other_program(void)
 
     stop(&node);
     memset(digits, 'c', sizeof(digits));
-    snprintf(program, sizeof(program), "%s/measurement.hex", node.hardware);
+    join_name(program, sizeof(program), node.hardware, "measurement.hex");
     CHECK_OK(ag_file_write(program, AG_ARRAY_VIEW(digits), 0600));
     start_ground(&node);
     CHECK_ERR(open_keys(&node), AG_ERR_SEAL_MEASUREMENT);
@@ -324,7 +324,7 @@ static void test_store_taken_back(void)
     start_ground(&node);
     CHECK_ERR(check_anchor(&node, &counter), AG_ERR_SEAL_ROLLBACK);
     stop(&node);
-    nftw(node.path, remove_one, 8, FTW_DEPTH | FTW_PHYS); /* or is thrown away */
+    remove_flat(node.path); /* or is thrown away */
     start_ground(&node);
     CHECK_ERR(check_anchor(&node, &counter), AG_ERR_SEAL_ROLLBACK);
     stop(&node);

@@ -5,16 +5,12 @@
 /* Simulated hardware, a store and keys, and a client that writes to them; the tests of keyring
  * share them. */
 
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "keyring/keyring.h"
 #include "keyring/keyring_i.h"
 #include "test.h"
+#include "test_directory.h"
 #include "wire/wire.h"
 
 #define NOW_MS     1760000000000u
@@ -36,14 +32,6 @@ struct node {
     struct ag_store *store;
     struct ag_keyring *keyring;
 };
-
-static inline int remove_one(const char *name, const struct stat *stat, int type, struct FTW *where)
-{
-    (void)stat;
-    (void)type;
-    (void)where;
-    return remove(name);
-}
 
 /* Hardware and store, without keys. */
 static inline void start_ground(struct node *node)
@@ -78,8 +66,8 @@ static inline void make_ground(struct node *node)
     ag_host_test_init(&chance, ag_test_seed + ag_test_random(), NOW_MS);
     strcpy(node->directory, "/tmp/ag-keyring-XXXXXX");
     CHECK(mkdtemp(node->directory) != NULL);
-    snprintf(node->hardware, sizeof(node->hardware), "%s/hardware", node->directory);
-    snprintf(node->path, sizeof(node->path), "%s/store", node->directory);
+    join_name(node->hardware, sizeof(node->hardware), node->directory, "hardware");
+    join_name(node->path, sizeof(node->path), node->directory, "store");
     CHECK(mkdir(node->hardware, 0700) == 0);
     node->config = (struct ag_keyring_config){
         .chain_id = 901, .kems = both_kems, .kem_count = AG_COUNT(both_kems), .lanes = 3};
@@ -103,7 +91,9 @@ static inline void restart(struct node *node)
 static inline void destroy(struct node *node)
 {
     stop(node);
-    nftw(node->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_flat(node->path);
+    remove_flat(node->hardware);
+    remove_flat(node->directory);
 }
 
 static inline struct ag_bytes text(const char *characters)
@@ -162,6 +152,9 @@ static inline void write_letter(struct node *node, uint64_t epoch, uint16_t kem,
     get_bundle(node, epoch, &encoding, &bundle);
     const struct ag_bundle_kem *key = ag_bundle_find_kem(&bundle, kem);
     CHECK(key != NULL);
+    if (key == NULL) {
+        return;
+    }
     ag_hpke_info_bytes(bundle.chain_id, epoch, &digest, info_bytes);
     CHECK_OK(ag_hpke_info_init(&info, (enum ag_kem)kem, AG_ARRAY_VIEW(info_bytes)));
     CHECK_OK(ag_hpke_send(&chance.host, (enum ag_kem)kem, key->public_key, &info,

@@ -2,12 +2,8 @@
 /* Does post keep its contract, linked alone? */
 #include "post/post.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "test.h"
+#include "test_directory.h"
 
 static char directory[64];
 static char path[96];
@@ -23,19 +19,13 @@ static void make_directory(void)
 {
     strcpy(directory, "/tmp/ag-post-XXXXXX");
     CHECK(mkdtemp(directory) != NULL);
-    snprintf(path, sizeof(path), "%s/store", directory);
+    join_name(path, sizeof(path), directory, "store");
 }
 
 static void remove_directory(void)
 {
-    static const char *const names[] = {"data.mdb", "lock.mdb", "aegis.lock"};
-    char name[160];
-    for (size_t i = 0; i < AG_COUNT(names); i++) {
-        snprintf(name, sizeof(name), "%s/%s", path, names[i]);
-        unlink(name);
-    }
-    rmdir(path);
-    rmdir(directory);
+    remove_flat(path);
+    remove_flat(directory);
 }
 
 static struct ag_outbox_entry entry_of(uint64_t number)

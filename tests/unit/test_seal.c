@@ -2,14 +2,10 @@
 /* Does seal keep its contract, over the simulated hardware? */
 #include "seal/seal.h"
 
-#include <dirent.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "test.h"
+#include "test_directory.h"
 
 #define NOW_MS 1760000000000u
 
@@ -62,20 +58,8 @@ static void make_machine(struct machine *machine)
 
 static void remove_machine(struct machine *machine)
 {
-    char name[512];
-    struct dirent *entry = NULL;
     stop_machine(machine);
-    DIR *directory = opendir(machine->directory);
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        snprintf(name, sizeof(name), "%s/%s", machine->directory, entry->d_name);
-        if (entry->d_name[0] != '.') {
-            unlink(name);
-        }
-    }
-    if (directory != NULL) {
-        closedir(directory);
-    }
-    rmdir(machine->directory);
+    remove_flat(machine->directory);
 }
 
 /* The same machine runs another program from the next start on. */
@@ -84,7 +68,7 @@ static void set_program(const struct machine *machine, char digit)
     char name[128];
     char text[96];
     memset(text, digit, sizeof(text));
-    snprintf(name, sizeof(name), "%s/measurement.hex", machine->directory);
+    join_name(name, sizeof(name), machine->directory, "measurement.hex");
     CHECK_OK(ag_file_write(name, AG_ARRAY_VIEW(text), 0600));
 }
 
@@ -327,7 +311,6 @@ static void test_forged_fields(void)
     make_machine(&machine);
     struct ag_bytes plain = text("secret");
     struct ag_vec good = seal_blob(machine.seal, AG_PURPOSE_STATE, 5, text("name"), plain);
-    struct ag_vec rival = seal_blob(machine.seal, AG_PURPOSE_STATE, 5, text("name"), plain);
     const struct {
         const char *field;
         const struct ag_seal *seal;
@@ -363,7 +346,19 @@ static void test_forged_fields(void)
         }
         ag_vec_close(&blob);
     }
-    /* Half of one blob and half of another, cut at every place. */
+    ag_vec_close(&good);
+    remove_machine(&machine);
+    remove_machine(&other);
+}
+
+/* Half of one blob and half of another, cut at every place. */
+static void test_mixed_halves(void)
+{
+    struct machine machine;
+    make_machine(&machine);
+    struct ag_bytes plain = text("secret");
+    struct ag_vec good = seal_blob(machine.seal, AG_PURPOSE_STATE, 5, text("name"), plain);
+    struct ag_vec rival = seal_blob(machine.seal, AG_PURPOSE_STATE, 5, text("name"), plain);
     for (size_t at = AT_SALT + 1; at < good.size; at++) {
         uint8_t mixed[OVERHEAD + 6];
         memcpy(mixed, good.data, at);
@@ -376,8 +371,15 @@ static void test_forged_fields(void)
     }
     ag_vec_close(&good);
     ag_vec_close(&rival);
+    remove_machine(&machine);
+}
 
-    /* Another program writes our measurement over its own. */
+/* Another program writes our measurement over its own. */
+static void test_forged_measurement(void)
+{
+    struct machine machine;
+    make_machine(&machine);
+    struct ag_bytes plain = text("secret");
     uint8_t ours[48];
     ag_tee_measurement(machine.tee, ours);
     struct ag_vec theirs;
@@ -386,7 +388,7 @@ static void test_forged_fields(void)
     start_machine(&machine);
     theirs = seal_blob(machine.seal, AG_PURPOSE_STATE, 5, text("name"), plain);
     char name[128];
-    snprintf(name, sizeof(name), "%s/measurement.hex", machine.directory);
+    join_name(name, sizeof(name), machine.directory, "measurement.hex");
     CHECK(unlink(name) == 0);
     stop_machine(&machine);
     start_machine(&machine);
@@ -399,7 +401,6 @@ static void test_forged_fields(void)
         AG_ERR_SEAL_TAMPERED);
     ag_vec_close(&theirs);
     remove_machine(&machine);
-    remove_machine(&other);
 }
 
 static void test_misuse_is_refused(void)
@@ -584,6 +585,8 @@ static const struct ag_test_case cases[] = {
     {"truncation at every byte", test_truncation_at_every_byte},
     {"each bit flipped", test_each_bit_flipped},
     {"forged fields end in SEAL_TAMPERED", test_forged_fields},
+    {"halves of two blobs end in SEAL_TAMPERED", test_mixed_halves},
+    {"a forged measurement ends in SEAL_TAMPERED", test_forged_measurement},
     {"misuse: names, purposes, sizes, small outputs", test_misuse_is_refused},
     {"each allocation fails once", test_failed_allocations},
     {"each random draw fails once", test_failed_draws},

@@ -135,7 +135,7 @@ static void test_open_is_refused(void)
     char too_long[5000];
     memset(too_long, 'a', sizeof(too_long) - 1);
     too_long[sizeof(too_long) - 1] = '\0';
-    snprintf(below, sizeof(below), "%s/no/such", directory);
+    join_name(below, sizeof(below), directory, "no/such");
 
     CHECK_ERR(ag_store_open(NULL, 16 * MIB, &store), AG_ERR_ARGUMENT);
     CHECK_ERR(ag_store_open("", 16 * MIB, &store), AG_ERR_ARGUMENT);

@@ -4,15 +4,11 @@
 
 /* A store in a directory of its own for each case; the tests of store share it. */
 
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "store/store.h"
 #include "test.h"
+#include "test_directory.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -21,24 +17,17 @@
 static char directory[64];
 static char path[96];
 
-static inline int remove_one(const char *name, const struct stat *stat, int type, struct FTW *where)
-{
-    (void)stat;
-    (void)type;
-    (void)where;
-    return remove(name);
-}
-
 static inline void make_directory(void)
 {
     strcpy(directory, "/tmp/ag-store-XXXXXX");
     CHECK(mkdtemp(directory) != NULL);
-    snprintf(path, sizeof(path), "%s/store", directory);
+    join_name(path, sizeof(path), directory, "store");
 }
 
 static inline void remove_directory(void)
 {
-    nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_flat(path);
+    remove_flat(directory);
 }
 
 static inline struct ag_store *open_store(size_t size_max)

@@ -47,7 +47,7 @@ static void write_raw(const char *table, const char *key, struct ag_bytes value)
     MDB_dbi dbi = 0;
     static uint8_t copy[64];
     char name[64];
-    snprintf(name, sizeof(name), "%s", key);
+    (void)snprintf(name, sizeof(name), "%s", key);
     memcpy(copy, value.data, value.size);
     MDB_val key_val = {strlen(name), name};
     MDB_val value_val = {value.size, copy};
@@ -65,7 +65,7 @@ static void write_raw(const char *table, const char *key, struct ag_bytes value)
 static void write_file(const char *name, size_t offset, struct ag_bytes bytes)
 {
     char file[160];
-    snprintf(file, sizeof(file), "%s/%s", path, name);
+    join_name(file, sizeof(file), path, name);
     int fd = open(file, O_WRONLY | O_CREAT, 0600);
     CHECK(fd >= 0);
     CHECK(pwrite(fd, bytes.data, bytes.size, (off_t)offset) == (ssize_t)bytes.size);
@@ -240,8 +240,8 @@ static int fill_a_disk(void)
         kept++;
     }
     if (err != AG_ERR_STORE_FULL || kept < 10 || kept == 1000) {
-        fprintf(stderr, "filling ended with 0x%04x after %llu\n", (unsigned)err,
-                (unsigned long long)kept);
+        (void)fprintf(stderr, "filling ended with 0x%04x after %llu\n", (unsigned)err,
+                      (unsigned long long)kept);
         return 2;
     }
     if (ag_store_read_begin(store, &tx) != AG_OK ||
@@ -347,7 +347,7 @@ static void test_kill_loses_nothing(void)
 static double milliseconds(void)
 {
     struct timespec now;
-    timespec_get(&now, TIME_UTC);
+    (void)timespec_get(&now, TIME_UTC);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
