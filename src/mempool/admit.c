@@ -360,7 +360,7 @@ enum ag_err ag_mempool_restore(struct ag_mempool *pool, struct ag_pool *workers,
                                const struct ag_mempool_restored *entries, size_t count,
                                struct ag_fault *fault)
 {
-    struct ag_fault ignored;
+    struct ag_fault ignored = {.err = AG_OK};
     fault = fault != NULL ? fault : &ignored;
     *fault = (struct ag_fault){.err = AG_OK};
     AG_ENSURE(pool->next == pool->confirmed, AG_ERR_ARGUMENT);

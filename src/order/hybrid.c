@@ -9,7 +9,7 @@ enum {
     PLACES_PER_ASSET = 200,
     PLACES_MIGRATION = 3000,
 };
-_Static_assert(10000 * UNITS_PER_RISK_BP +
+_Static_assert(UINT64_C(10000) * UNITS_PER_RISK_BP +
                        ORDER_PLACES(ORDER_FEE_BUCKET_MAX * PLACES_PER_FEE_BUCKET +
                                     AG_HEAD_ASSETS_MAX * PLACES_PER_ASSET + PLACES_MIGRATION) <
                    ORDER_PLACES(AG_ORDER_AGE_BOUND),

@@ -13,11 +13,11 @@ enum {
 _Static_assert(ORDER_PLACES(PLACES_MIGRATION) >=
                    ORDER_PLACES(ORDER_FEE_BUCKET_MAX * PLACES_PER_FEE_BUCKET +
                                 AG_HEAD_ASSETS_MAX * PLACES_PER_ASSET + ORDER_BATCH_PLACES) +
-                       10000 * UNITS_PER_RISK_BP,
+                       UINT64_C(10000) * UNITS_PER_RISK_BP,
                "inside a batch the migration flag decides");
 _Static_assert(ORDER_PLACES(PLACES_MIGRATION + ORDER_FEE_BUCKET_MAX * PLACES_PER_FEE_BUCKET +
                             AG_HEAD_ASSETS_MAX * PLACES_PER_ASSET) +
-                       10000 * UNITS_PER_RISK_BP <
+                       UINT64_C(10000) * UNITS_PER_RISK_BP <
                    ORDER_PLACES(AG_ORDER_AGE_BOUND),
                "age must win in the end");
 

@@ -16,7 +16,7 @@ struct order_terms {
 #define ORDER_PLACES(count)  ((uint64_t)(count)*AG_ORDER_UNITS_PER_PLACE)
 /* A batch is a contiguous range of at most BATCH_TXS admissions: its ages differ by less than this.
  * A term worth more, over all others together, therefore decides inside a batch. */
-#define ORDER_BATCH_PLACES ((uint64_t)AG_LIMIT_BATCH_TXS)
+#define ORDER_BATCH_PLACES ((unsigned)AG_LIMIT_BATCH_TXS)
 
 /* One file per mode: the terms in units of 1/16 place. */
 uint64_t ag_order_risk_aware(const struct order_terms *terms);

@@ -23,7 +23,7 @@ const char *ag_order_mode_name(uint8_t mode)
 
 enum ag_err ag_order_mode_parse(const char *text, enum ag_order_mode *out)
 {
-    for (uint8_t i = 0; i < AG_COUNT(mode_names); i++) {
+    for (size_t i = 0; i < AG_COUNT(mode_names); i++) {
         if (mode_names[i] != NULL && strcmp(text, mode_names[i]) == 0) {
             *out = (enum ag_order_mode)i;
             return AG_OK;

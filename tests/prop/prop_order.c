@@ -591,7 +591,8 @@ static void ten_thousand(void)
         for (size_t place = 0; place < world.count; place++) {
             const struct ag_order_item *item = &world.items[world.order[place]];
             size_t slot = (size_t)item->head->sender.id[0] | (size_t)item->head->sender.id[19] << 8;
-            slot = (slot * 31u + item->head->sender.kind * 7u + item->head->sender.id[10]) % 65536u;
+            slot = (slot * 31u + (size_t)item->head->sender.kind * 7u + item->head->sender.id[10]) %
+                   65536u;
             while (last[slot] != NULL && !same_sender(last[slot]->head, item->head)) {
                 slot = (slot + 1) % 65536u;
             }

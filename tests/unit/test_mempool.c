@@ -157,7 +157,7 @@ static void takes_in_both_suites(void)
     struct ag_mempool *pool = open_default();
     for (unsigned k = 0; k < NODE_KEMS; k++) {
         struct order order = order_of(1, k);
-        order.kem = node_kems[k];
+        order.kem = (uint16_t)node_kems[k];
         order.clear_epoch = order.head.key_epoch = k + 1u; /* both epochs as well */
         struct ag_vec vec = sealed(&order);
         struct ag_admission item = admit(pool, ag_vec_view(&vec));
@@ -175,9 +175,11 @@ static void takes_in_both_suites(void)
         CHECK_BYTES(AG_VIEW(&entry.envelope_id), AG_VIEW(&item.envelope_id));
         CHECK_U64(entry.deadline_ms, item.deadline_ms);
         CHECK_U64(entry.head->nonce, k);
-        struct ag_head head;
-        CHECK_OK(ag_head_decode(entry.head_encoding, &head, NULL));
-        CHECK(memcmp(&head, entry.head, sizeof(head)) == 0);
+        struct ag_vec head;
+        ag_vec_init(&head, 768);
+        CHECK_OK(ag_head_encode(entry.head, &head));
+        CHECK_BYTES(entry.head_encoding, ag_vec_view(&head));
+        ag_vec_close(&head);
         struct ag_vec body;
         uint8_t plain[512];
         ag_vec_init(&body, 1024);
@@ -667,9 +669,9 @@ static void refuses_kinds_it_does_not_run(void)
 {
     struct ag_mempool_config config = node_config();
     struct ag_mempool *pool = open_pool(&config);
-    for (uint8_t kind = AG_PAYLOAD_DEPLOY; kind <= AG_PAYLOAD_MIGRATION; kind++) {
+    for (unsigned kind = AG_PAYLOAD_DEPLOY; kind <= AG_PAYLOAD_MIGRATION; kind++) {
         struct order order = order_of(1, kind);
-        order.head.payload_kind = kind;
+        order.head.payload_kind = (uint8_t)kind;
         struct ag_admission item = admit_order(pool, &order);
         check_refused(&item, AG_ERR_ENVELOPE_KIND, "payload_kind");
     }

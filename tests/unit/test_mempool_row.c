@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "mempool/mempool.h"
 #include "test.h"
@@ -53,6 +54,22 @@ static void fill(struct ag_mempool *pool, uint64_t sender, uint64_t first, uint6
     ag_mempool_confirm(pool);
 }
 
+/* Whether two pools are alike in all that statistics tell, but for what was accepted since the
+ * start. */
+static bool is_alike(const struct ag_mempool_stats *a, const struct ag_mempool_stats *b)
+{
+    bool is_same = a->first_admission == b->first_admission && a->planned_end == b->planned_end &&
+                   a->confirmed_end == b->confirmed_end && a->next_admission == b->next_admission &&
+                   a->count == b->count && a->bytes == b->bytes &&
+                   a->sender_count == b->sender_count && a->replay_count == b->replay_count &&
+                   a->stamp_bits == b->stamp_bits && a->refusal_count == b->refusal_count;
+    for (size_t i = 0; i < a->refusal_count && is_same; i++) {
+        is_same = a->refusals[i].err == b->refusals[i].err &&
+                  a->refusals[i].count == b->refusals[i].count;
+    }
+    return is_same;
+}
+
 /* ---- groups ---------------------------------------------------------------------------------- */
 
 static void revoke_leaves_no_trace(void)
@@ -86,13 +103,13 @@ static void revoke_leaves_no_trace(void)
         CHECK_OK(ag_mempool_untake(pool, 1, 3));
         ag_mempool_revoke(pool);
         ag_mempool_stats(pool, &after);
-        CHECK(memcmp(&before, &after, sizeof(before)) == 0);
+        CHECK(is_alike(&before, &after));
         CHECK_U64(ag_alloc_in_use(), memory);
     }
     /* A revoke with nothing provisional does nothing. */
     ag_mempool_revoke(pool);
     ag_mempool_stats(pool, &after);
-    CHECK(memcmp(&before, &after, sizeof(before)) == 0);
+    CHECK(is_alike(&before, &after));
     for (unsigned i = 0; i < 4; i++) {
         ag_vec_close(&vecs[i]);
     }
@@ -203,7 +220,7 @@ static void restore_equals_before(void)
             (struct ag_mempool_restored){item.admission, item.deadline_ms, ag_vec_view(&vecs[i])};
     }
     CHECK_OK(ag_mempool_replay_export(pool, &records));
-    CHECK_U64(records.size, COUNT * AG_REPLAY_RECORD_SIZE);
+    CHECK_U64(records.size, (uint64_t)COUNT * AG_REPLAY_RECORD_SIZE);
     ag_mempool_confirm(pool);
     size_t exported = records.size;
     CHECK_OK(ag_mempool_replay_export(pool, &records)); /* nothing is provisional any more */
@@ -226,15 +243,14 @@ static void restore_equals_before(void)
         CHECK_BYTES(after.sealed_head, before[i].sealed_head);
         CHECK_BYTES(after.sealed_body, before[i].sealed_body);
         CHECK_BYTES(AG_VIEW(&after.envelope_id), AG_VIEW(&before[i].envelope_id));
-        CHECK(memcmp(after.head, before[i].head, sizeof(*after.head)) == 0);
+        CHECK_U64(after.head->nonce, before[i].head->nonce);
         CHECK(ag_ct_equal(after.keys->key.bytes, before[i].keys->key.bytes, 32));
         CHECK(ag_ct_equal(after.keys->base_nonce, before[i].keys->base_nonce, 12));
     }
     struct ag_mempool_stats stats[2];
     ag_mempool_stats(pool, &stats[0]);
     ag_mempool_stats(again, &stats[1]);
-    stats[1].accepted = stats[0].accepted; /* counts since the start */
-    CHECK(memcmp(&stats[0], &stats[1], sizeof(stats[0])) == 0);
+    CHECK(is_alike(&stats[0], &stats[1]));
     /* What was admitted before the restart is refused after it. */
     CHECK_ERR(admit(again, &vecs[3]), AG_ERR_ENVELOPE_REPLAY);
     struct ag_vec other = sealed(1, 3);
@@ -332,7 +348,7 @@ static void restore_is_all_or_nothing(void)
     ag_alloc_fail_nth(0);
 
     ag_mempool_stats(pool, &after);
-    CHECK(memcmp(&before, &after, sizeof(before)) == 0);
+    CHECK(is_alike(&before, &after));
     struct ag_vec vec = sealed(8, 0);
     CHECK_OK(admit(pool, &vec));
     CHECK_ERR(ag_mempool_restore(pool, workers, spool, 1, &fault), AG_ERR_ARGUMENT);
@@ -577,18 +593,30 @@ static void charges_the_source_of_a_forgery(void)
 
 /* ---- many ------------------------------------------------------------------------------------ */
 
-/* Resident bytes of this process. */
+/* Sanitizers keep what is freed, and shadows of all of it. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_IS_OURS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MEMORY_IS_OURS 0
+#endif
+#endif
+#ifndef MEMORY_IS_OURS
+#define MEMORY_IS_OURS 1
+#endif
+
+/* Resident bytes of this process: the second number of statm, in pages. */
 static size_t resident_bytes(void)
 {
-    unsigned long pages = 0;
+    char line[128] = "";
     FILE *file = fopen("/proc/self/statm", "r");
     if (file != NULL) {
-        if (fscanf(file, "%*u %lu", &pages) != 1) {
-            pages = 0;
-        }
-        fclose(file);
+        size_t size = fread(line, 1, sizeof(line) - 1, file);
+        line[size] = '\0';
+        (void)fclose(file);
     }
-    return pages * 4096u;
+    const char *space = strchr(line, ' ');
+    return space == NULL ? 0 : (size_t)strtoull(space, NULL, 10) * 4096u;
 }
 
 static void ten_thousand(void)
@@ -613,7 +641,7 @@ static void ten_thousand(void)
         CHECK_OK(ag_mempool_admit(pool, workers, items, GROUP, NODE_NOW));
         for (unsigned i = 0; i < GROUP; i++) {
             CHECK_OK(items[i].result);
-            CHECK_U64(items[i].admission, 1 + GROUP * group + i);
+            CHECK_U64(items[i].admission, 1 + UINT64_C(1) * GROUP * group + i);
             ag_vec_close(&vecs[i]);
         }
         ag_mempool_confirm(pool);
@@ -621,9 +649,7 @@ static void ten_thousand(void)
     ag_test_note("%zu KiB counted, about %zu KiB resident for %d envelopes",
                  (ag_alloc_in_use() - in_use) / 1024, (resident_bytes() - resident) / 1024,
                  (int)COUNT);
-#ifndef __SANITIZE_ADDRESS__
-    CHECK(resident_bytes() - resident < 64u * 1024 * 1024);
-#endif
+    CHECK(MEMORY_IS_OURS == 0 || resident_bytes() - resident < (size_t)64 * 1024 * 1024);
     CHECK_U64(ag_mempool_take(pool, COUNT + 1, planned), COUNT);
     for (unsigned i = 0; i < COUNT; i++) {
         CHECK_U64(planned[i].admission, 1 + i);
@@ -633,7 +659,7 @@ static void ten_thousand(void)
     ag_mempool_stats(pool, &stats);
     CHECK_U64(stats.count, 0);
     CHECK_U64(stats.bytes, 0);
-    CHECK_U64(stats.replay_count, 2 * COUNT);
+    CHECK_U64(stats.replay_count, UINT64_C(2) * COUNT);
     ag_mempool_close(pool);
     CHECK_U64(ag_alloc_in_use(), in_use);
 }
@@ -773,7 +799,7 @@ static void a_random_life(void)
         for (unsigned i = 0; i < LIVES; i++) {
             life.vecs[i] = sealed(3, i % NONCES);
         }
-        for (unsigned step = 0; step < 1500 && life.next < 4 * LIVES; step++) {
+        for (unsigned step = 0; step < 1500 && life.next < AG_COUNT(life.row); step++) {
             life_step(&life);
             life_check(&life);
         }
@@ -801,7 +827,7 @@ static void a_million_records(void)
     record[0] = 1;
     CHECK_ERR(ag_mempool_replay_load(pool, AG_ARRAY_VIEW(record)), AG_ERR_MEMPOOL_FULL);
     ag_test_note("%zu KiB", (ag_alloc_in_use() - in_use) / 1024);
-    CHECK(ag_alloc_in_use() - in_use < 48u * 1024 * 1024);
+    CHECK(ag_alloc_in_use() - in_use < (size_t)48 * 1024 * 1024);
     struct ag_vec vec = sealed(1, 0);
     struct ag_admission item = admit_at(pool, &vec, NODE_NOW);
     CHECK_ERR(item.result, AG_ERR_MEMPOOL_FULL);
