@@ -30,8 +30,8 @@ enum ag_err ag_tee_open(uint8_t kind, const char *sim_dir, const struct ag_host 
     const struct ag_tee_ops *ops = find_provider(kind);
     AG_ENSURE(ops != NULL, AG_ERR_TEE);
     AG_ENSURE(host != NULL, AG_ERR_ARGUMENT);
-    /* A directory for real hardware would be a misunderstanding worth stopping for. */
-    AG_ENSURE((sim_dir != NULL) == (kind == AG_TEE_INSECURE_SIM), AG_ERR_ARGUMENT);
+    bool has_directory = sim_dir != NULL && sim_dir[0] != '\0';
+    AG_ENSURE(has_directory || kind != AG_TEE_INSECURE_SIM, AG_ERR_ARGUMENT);
 
     struct ag_tee *tee = ag_alloc(sizeof(*tee));
     AG_ENSURE(tee != NULL, AG_ERR_NO_MEMORY);

@@ -20,7 +20,7 @@
 struct ag_tee;
 
 /* `kind` is one of enum ag_tee_kind. `sim_dir` is the directory that plays the hardware of
- * insecure-sim (made with mode 0700 at the first use) and NULL for every other kind. `host` is
+ * insecure-sim (made with mode 0700 at the first use); other kinds do not look at it. `host` is
  * borrowed until ag_tee_close. Kinds without a provider in this build fail with TEE. */
 AG_MUST_CHECK enum ag_err ag_tee_open(uint8_t kind, const char *sim_dir, const struct ag_host *host,
                                       struct ag_tee **out);

@@ -274,6 +274,86 @@ static void test_texts_over_their_limits(void)
     ag_vec_close(&text);
 }
 
+/* ---- collateral that is no collateral ---- */
+
+static void test_parts_that_are_garbage(void)
+{
+    struct world world = world_default();
+    struct made made;
+    struct ag_verdict verdict;
+    world_make(&world, &made);
+    const struct {
+        const char *what;
+        struct ag_vec *part;
+        enum ag_attest_status status; /* in place of the part: "garbage" */
+    } rows[] = {
+        {"TCB info", &made.tcb_info, AG_ATTEST_Malformed},
+        {"signers' chain", &made.tcb_chain, AG_ATTEST_ChainUntrusted},
+        {"QE identity", &made.qe_identity, AG_ATTEST_Malformed},
+        {"root list", &made.root_crl, AG_ATTEST_CrlInvalid},
+        {"PCK list", &made.pck_crl, AG_ATTEST_CrlInvalid},
+        {"PCK list's chain", &made.pck_crl_chain, AG_ATTEST_UpToDate}, /* only a shortcut */
+    };
+    for (size_t i = 0; i < AG_COUNT(rows); i++) {
+        struct ag_vec kept = *rows[i].part;
+        ag_vec_init(rows[i].part, 1u << 20);
+        must(ag_vec_append(rows[i].part, AG_LITERAL("garbage")), "garbage");
+        CHECK_OK(made_judge(&world, &made, &verdict));
+        if (verdict.status != rows[i].status) {
+            ag_test_note("%s: %s", rows[i].what, ag_attest_status_name(verdict.status));
+        }
+        CHECK(verdict.status == rows[i].status);
+        /* One byte over the limit is refused before it is parsed. */
+        uint8_t *fill = NULL;
+        must(ag_vec_extend(rows[i].part, AG_LIMIT_COLLATERAL_PART_BYTES - 6u, &fill), "garbage");
+        CHECK_OK(made_judge(&world, &made, &verdict));
+        CHECK(verdict.status == AG_ATTEST_Malformed);
+        /* Nothing at all. */
+        rows[i].part->size = 0;
+        CHECK_OK(made_judge(&world, &made, &verdict));
+        CHECK(verdict.status == (rows[i].status == AG_ATTEST_UpToDate
+                                     ? AG_ATTEST_UpToDate
+                                     : AG_ATTEST_CollateralMissing));
+        ag_vec_close(rows[i].part);
+        *rows[i].part = kept;
+    }
+    made_close(&made);
+}
+
+/* A second signer for the QE identity is judged like the first. */
+static void test_two_signers(void)
+{
+    struct world world = world_default();
+    struct made made;
+    struct ag_verdict verdict;
+    struct ag_policy *policy = NULL;
+    world_make(&world, &made);
+    CHECK_OK(ag_policy_parse(ag_bytes_of(world.policy, strlen(world.policy)), &policy, NULL, NULL));
+    struct ag_evidence evidence = {world.kind, ag_vec_view(&made.quote)};
+    struct ag_collateral collateral = made_collateral(&world, &made);
+    struct ag_vec chain;
+    ag_vec_init(&chain, 1u << 16);
+    must(ag_vec_append(&chain, ag_vec_view(&made.tcb_chain)), "chain");
+    must(ag_vec_append(&chain, AG_LITERAL("\n")), "chain"); /* the same, and not byte for byte */
+    collateral.qe_identity_chain = ag_vec_view(&chain);
+    struct ag_attest_input in = {
+        .evidence = &evidence,
+        .collateral = &collateral,
+        .policy = policy,
+        .now_ms = world.now_ms,
+        .anchor = &made.anchor,
+    };
+    CHECK_OK(ag_attest_judge(&in, &verdict));
+    CHECK(verdict.is_accepted);
+    collateral.qe_identity_chain = ag_vec_view(&made.pck_crl_chain); /* the PCK CA is none */
+    CHECK_OK(ag_attest_judge(&in, &verdict));
+    CHECK(verdict.status == AG_ATTEST_ChainUntrusted);
+    CHECK(claim_of(&verdict, AG_CLAIM_QE_CHAIN)->result == AG_CLAIM_FAILED);
+    ag_vec_close(&chain);
+    ag_policy_close(policy);
+    made_close(&made);
+}
+
 /* ---- the cache ---- */
 
 static void test_cache_changes_no_verdict(void)
@@ -420,6 +500,8 @@ static const struct ag_test_case cases[] = {
     {"TCB info texts", test_tcb_info_texts},
     {"QE identity texts", test_qe_identity_texts},
     {"texts over their limits", test_texts_over_their_limits},
+    {"parts that are garbage", test_parts_that_are_garbage},
+    {"two signers", test_two_signers},
     {"the cache changes no verdict", test_cache_changes_no_verdict},
     {"the cache shared by threads", test_cache_shared_by_threads},
     {"every allocation fails once", test_every_allocation_fails_once},

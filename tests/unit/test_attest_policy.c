@@ -313,6 +313,41 @@ static void test_verdict_as_lines(void)
     ag_vec_close(&text);
 }
 
+static void test_text_of_an_enclave(void)
+{
+    struct world world = world_sgx();
+    struct ag_verdict verdict;
+    struct ag_vec text;
+    struct ag_json_out out;
+    struct ag_json *json = NULL;
+    size_t length = 0;
+    ag_vec_init(&text, 1u << 16);
+    world.levels = WORLD_LEVEL(WORLD_SVN16("5"), WORLD_TDX16("5", "0", "7"), "11",
+                               "UpToDate\",\"advisoryIDs\":[\"INTEL-SA-00001\",\"INTEL-SA-00002\"],"
+                               "\"x\":\"");
+    world_judge(&world, &verdict);
+    ag_json_begin(&out, &text, false);
+    ag_verdict_json(&verdict, &out, NULL);
+    CHECK_OK(ag_json_finish(&out));
+    CHECK_OK(ag_json_parse(ag_vec_view(&text), &json));
+    const struct ag_json_value *sgx = ag_json_get(ag_json_root(json), "sgx");
+    CHECK(strcmp(ag_json_string(ag_json_get(sgx, "mr_enclave"), &length), "0x" EE32) == 0);
+    CHECK(strcmp(ag_json_string(ag_json_get(sgx, "mr_signer"), &length), "0x" DD32) == 0);
+    CHECK_U64(ag_json_count(ag_json_get(ag_json_root(json), "advisories")), 2);
+    CHECK(ag_json_get(ag_json_root(json), "td") == NULL);
+    ag_json_close(json);
+
+    text.size = 0;
+    CHECK_OK(ag_verdict_print(&verdict, &text));
+    CHECK_OK(ag_vec_append(&text, ag_bytes_of("", 1)));
+    const char *lines = (const char *)text.data;
+    CHECK(strstr(lines, "verdict     accepted\n") != NULL);
+    CHECK(strstr(lines, "MRENCLAVE   " EE32 "\n") != NULL);
+    CHECK(strstr(lines, "advisories  INTEL-SA-00001, INTEL-SA-00002\n") != NULL);
+    CHECK(strstr(lines, "module with the platform") != NULL);
+    ag_vec_close(&text);
+}
+
 static void test_status_names(void)
 {
     CHECK(strcmp(ag_attest_status_name(AG_ATTEST_NONE), "None") == 0);
@@ -331,6 +366,7 @@ static const struct ag_test_case cases[] = {
     {"debug needs its word", test_debug_needs_its_word},
     {"a verdict as JSON", test_verdict_as_json},
     {"a verdict as lines", test_verdict_as_lines},
+    {"the text of an enclave", test_text_of_an_enclave},
     {"names of outcomes", test_status_names},
 };
 

@@ -97,6 +97,7 @@ static void test_open_refusals(void)
     }
     CHECK(ag_tee_has_provider(AG_TEE_INSECURE_SIM));
     CHECK_ERR(ag_tee_open(AG_TEE_INSECURE_SIM, NULL, ag_host_system(), &tee), AG_ERR_ARGUMENT);
+    CHECK_ERR(ag_tee_open(AG_TEE_INSECURE_SIM, "", ag_host_system(), &tee), AG_ERR_ARGUMENT);
     CHECK_ERR(ag_tee_open(AG_TEE_INSECURE_SIM, "/tmp", NULL, &tee), AG_ERR_ARGUMENT);
     CHECK_ERR(ag_tee_open(AG_TEE_INSECURE_SIM, "/nowhere/at/all", ag_host_system(), &tee),
               AG_ERR_IO);
