@@ -56,7 +56,7 @@ format:
 # The prefix is changed in place: it decides where files go, not what is in them.
 install: build
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
 	rm -rf build build-*
