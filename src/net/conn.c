@@ -9,6 +9,7 @@
 #define RECEIVE_SIZE_MAX 262144u /* one system call; others wait meanwhile */
 #define OUTPUT_HIGH      65536u  /* unsent bytes above which no further request is looked at */
 #define LINGER_MS        2000u
+#define KEEP_INPUT_NS    1000000000u
 #define BODY_RATE        64u /* bytes per ms that a large body may take longer than the timeout */
 
 /* ---- birth and death ---- */
@@ -311,6 +312,7 @@ void conn_answered(struct ag_net_request *conn)
     conn->head_size = 0;
     conn->body_size = 0;
     conn->started_ns = 0;
+    conn->answered_ns = net_now_ns(conn->net);
     conn->user = NULL;
     conn->fields.size = 0;
     conn->state = CONN_READING;
@@ -320,7 +322,9 @@ void conn_answered(struct ag_net_request *conn)
     if (conn->in_at == conn->in_size) {
         conn->in_at = 0;
         conn->in_size = 0;
-        if (conn->in_capacity > CONN_INPUT_SIZE) {
+        /* A large buffer is kept for the next request, unless others need the room. */
+        if (conn->in_capacity > CONN_INPUT_SIZE &&
+            conn->net->buffered_size > conn->net->config.buffered_size_max / 2u) {
             conn_free_input(conn);
         }
     }
@@ -574,9 +578,13 @@ void conn_check_deadline(struct ag_net_request *conn, uint64_t now_ns)
         }
     } else if (conn->state != CONN_ORPHAN && now_ns >= conn->deadline_ns) {
         expire(conn);
-    } else if (conn->state == CONN_READING && conn->net->is_draining &&
-               conn->in_size == conn->in_at && !conn_has_output(conn)) {
-        conn->is_dead = true;
+    } else if (conn->state == CONN_READING && conn->in_size == conn->in_at &&
+               !conn_has_output(conn)) {
+        /* Between requests. A large buffer is kept only while they follow each other. */
+        conn->is_dead = conn->is_dead || conn->net->is_draining;
+        if (conn->in_capacity > CONN_INPUT_SIZE && now_ns - conn->answered_ns > KEEP_INPUT_NS) {
+            conn_free_input(conn);
+        }
     }
     conn_reap(conn);
 }

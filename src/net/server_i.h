@@ -62,7 +62,8 @@ struct ag_net_request {
     struct event *writable;
     uint8_t peer[16];
     uint64_t deadline_ns;
-    uint64_t started_ns; /* first byte of the request being read; 0: none yet */
+    uint64_t answered_ns; /* the last answer */
+    uint64_t started_ns;  /* first byte of the request being read; 0: none yet */
 
     /* Input. Offsets of the request are from `in_at`, so that moving the buffer costs nothing. */
     uint8_t *in;

@@ -3,9 +3,10 @@
 
 #include "rpc/rpc_i.h"
 
-#define TYPE_JSON      "application/json"
-#define TYPE_BINARY    "application/octet-stream"
-#define ERROR_SIZE_MAX 65536u /* room for error replies behind an answer that fills its limit */
+#define TYPE_JSON       "application/json"
+#define TYPE_BINARY     "application/octet-stream"
+#define ITEM_SIZE_GUESS 384u   /* of an answer to one envelope, without the hex of its receipt */
+#define ERROR_SIZE_MAX  65536u /* room for error replies behind an answer that fills its limit */
 
 /* ---- the core ---- */
 
@@ -265,12 +266,31 @@ static enum ag_err write_answer(struct rpc_exchange *exchange, struct ag_vec *ou
     return write_calls(exchange, out);
 }
 
+/* Makes room for the receipts at once, in place of growing to it by halves. */
+static enum ag_err reserve_answer(const struct rpc_exchange *exchange, struct ag_vec *out)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < exchange->item_count; i++) {
+        const struct ag_submission *submission = exchange->items[i].submission;
+        size += ITEM_SIZE_GUESS + (submission == NULL ? 0 : 2u * submission->receipt.size);
+    }
+    uint8_t *room = NULL;
+    if (size < out->limit) {
+        AG_TRY(ag_vec_extend(out, size, &room));
+        out->size = 0;
+    }
+    return AG_OK;
+}
+
 /* Answers and ends the exchange. */
 static void finish(struct rpc_exchange *exchange)
 {
     struct ag_vec body AG_SCOPED(ag_vec_close);
     ag_vec_init(&body, (size_t)AG_LIMIT_RPC_ANSWER_BYTES + ERROR_SIZE_MAX);
-    enum ag_err err = write_answer(exchange, &body);
+    enum ag_err err = exchange->item_count == 0 ? AG_OK : reserve_answer(exchange, &body);
+    if (err == AG_OK) {
+        err = write_answer(exchange, &body);
+    }
     const char *type = exchange->form == RPC_FORM_BINARY ? TYPE_BINARY : TYPE_JSON;
     if (err != AG_OK) {
         body.size = 0;
