@@ -159,16 +159,21 @@ static void begin_linger(struct ag_net_request *conn)
     set_reading(conn, true);
 }
 
+static void add_piece(struct msghdr *message, const struct ag_vec *vec, size_t at)
+{
+    if (at < vec->size) {
+        message->msg_iov[message->msg_iovlen++] =
+            (struct iovec){.iov_base = vec->data + at, .iov_len = vec->size - at};
+    }
+}
+
 /* One system call; false when the socket takes no more, or is dead. */
 static bool send_some(struct ag_net_request *conn)
 {
-    struct iovec pieces[2] = {
-        {conn->out.data + conn->out_at, conn->out.size - conn->out_at},
-        {conn->body.data + conn->body_at, conn->body.size - conn->body_at},
-    };
-    unsigned first = pieces[0].iov_len == 0 ? 1 : 0;
-    struct msghdr message = {.msg_iov = pieces + first,
-                             .msg_iovlen = pieces[1].iov_len == 0 ? 1 : 2u - first};
+    struct iovec pieces[2];
+    struct msghdr message = {.msg_iov = pieces};
+    add_piece(&message, &conn->out, conn->out_at);
+    add_piece(&message, &conn->body, conn->body_at);
     ssize_t sent = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
     if (sent < 0) {
         if (errno == EINTR) {
@@ -178,7 +183,8 @@ static bool send_some(struct ag_net_request *conn)
         return false;
     }
     size_t size = (size_t)sent;
-    size_t of_out = size < pieces[0].iov_len ? size : pieces[0].iov_len;
+    size_t of_out = conn->out.size - conn->out_at;
+    of_out = size < of_out ? size : of_out;
     conn->out_at += of_out;
     conn->body_at += size - of_out;
     if (conn->state != CONN_BUSY) {
@@ -240,12 +246,15 @@ static bool take_head(struct ag_net_request *conn)
 {
     const struct ag_net_config *config = &conn->net->config;
     skip_empty_lines(conn);
-    uint8_t *data = conn->in + conn->in_at;
     size_t size = conn->in_size - conn->in_at;
+    if (size == 0) {
+        return false;
+    }
     if (size > config->header_size_max) {
         size = config->header_size_max;
     }
-    size_t head_size = size == 0 ? 0 : http_head_find_end(data, size, &conn->scanned);
+    uint8_t *data = conn->in + conn->in_at;
+    size_t head_size = http_head_find_end(data, size, &conn->scanned);
     if (head_size == 0) {
         if (size == config->header_size_max) {
             refuse(conn, memchr(data, '\n', size) == NULL ? 414 : 431);
