@@ -27,7 +27,10 @@ static bool is_all(const uint8_t *bytes, size_t size, uint8_t value)
     for (size_t i = 0; i < size; i++) {
         difference |= (uint8_t)(bytes[i] ^ value);
     }
-    return difference == 0;
+    bool is_stuck = difference == 0;
+    /* Whether a source is stuck is what we act on, and tells nothing of one that is not. */
+    ag_ct_public(&is_stuck, sizeof(is_stuck));
+    return is_stuck;
 }
 
 /* Two successive draws of one source: neither may look stuck. */
@@ -51,7 +54,9 @@ static enum ag_err draw_cpu(const struct ag_random_sources *sources,
     for (size_t i = 0; i < WORDS_PER_DRAW; i++) {
         uint64_t word = 0;
         AG_ENSURE(sources->cpu(sources->context, &word), AG_ERR_ENTROPY);
-        AG_ENSURE(word != 0 && word != UINT64_MAX && word != before, AG_ERR_ENTROPY);
+        bool is_stuck = (word == 0) | (word == UINT64_MAX) | (word == before);
+        ag_ct_public(&is_stuck, sizeof(is_stuck)); /* as above */
+        AG_ENSURE(!is_stuck, AG_ERR_ENTROPY);
         memcpy(out + i * sizeof(word), &word, sizeof(word));
         before = word;
     }
