@@ -53,9 +53,11 @@ format:
 	@tools/setup test
 	@tools/format
 
-# The prefix is changed in place: it decides where files go, not what is in them.
+# The prefix is changed in place. ninja then writes what names it anew (the list of files to install, the
+# systemd unit, the pkg-config file) and compiles nothing.
 install: build
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
+	@ninja -C $(BUILD)
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
