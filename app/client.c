@@ -46,8 +46,8 @@ enum ag_err client_open(struct cli *cli, struct client **out)
         .fields = client->fields,
         .field_count = client->token[0] == '\0' ? 0 : 1,
     };
-    enum ag_err err = ag_http_open(cli_value(cli, CLI_OPT_NODE, DEFAULT_NODE), &options,
-                                   &client->http, &client->fault);
+    enum ag_err err = ag_net_http_open(cli_value(cli, CLI_OPT_NODE, DEFAULT_NODE), &options,
+                                       &client->http, &client->fault);
     if (err != AG_OK) {
         (void)cli_fail(cli, err, &client->fault, "--node", NULL);
         client_close(client);
@@ -64,7 +64,7 @@ void client_close(struct client *client)
     }
     ag_json_close(client->document);
     ag_vec_close(&client->answer);
-    ag_http_close(client->http);
+    ag_net_http_close(client->http);
     ag_wipe(client->token, sizeof(client->token));
     ag_free(client);
 }
@@ -115,8 +115,8 @@ static enum ag_err exchange(struct client *client, const char *method, struct ag
     AG_TRY(ag_vec_append(&request, AG_LITERAL("}")));
 
     client->answer.size = 0;
-    AG_TRY(ag_http_call(client->http, NULL, "application/json", ag_vec_view(&request),
-                        &client->answer, &status));
+    AG_TRY(ag_net_http_call(client->http, NULL, "application/json", ag_vec_view(&request),
+                            &client->answer, &status));
     return status == 200 ? AG_OK : AG_ERR_NET_PROTOCOL;
 }
 
@@ -144,7 +144,7 @@ enum ag_err client_call(struct client *client, const char *method, struct ag_byt
 enum ag_err client_get(struct client *client, const char *path, struct ag_vec *out)
 {
     unsigned status = 0;
-    AG_TRY(ag_http_get(client->http, path, out, &status));
+    AG_TRY(ag_net_http_get(client->http, path, out, &status));
     AG_ENSURE(status != 404, AG_ERR_NOT_FOUND);
     AG_ENSURE(status == 200, AG_ERR_NET_PROTOCOL);
     return AG_OK;
@@ -168,8 +168,7 @@ void client_identity_close(struct identity *identity)
     ag_vec_close(&identity->collateral_bytes);
 }
 
-static enum ag_err read_hex(const struct ag_json_value *object, const char *key,
-                            struct ag_vec *out)
+static enum ag_err read_hex(const struct ag_json_value *object, const char *key, struct ag_vec *out)
 {
     size_t length = 0;
     const char *text = ag_json_string(ag_json_get(object, key), &length);
@@ -205,8 +204,7 @@ static enum ag_err judge_identity(const struct ag_policy *policy, struct ag_byte
     struct ag_collateral collateral;
     uint8_t report_data[64];
     AG_TRY(ag_evidence_decode(ag_vec_view(&out->evidence_bytes), &evidence, &client->fault));
-    AG_TRY(ag_collateral_decode(ag_vec_view(&out->collateral_bytes), &collateral,
-                                &client->fault));
+    AG_TRY(ag_collateral_decode(ag_vec_view(&out->collateral_bytes), &collateral, &client->fault));
     AG_TRY(ag_report_data(AG_REPORT_BUNDLE, &out->bundle_digest, nonce, report_data));
     return ag_attest_verify(&evidence, &collateral, policy, AG_ARRAY_VIEW(report_data),
                             host->now_ms(host->context), &out->verdict);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What does the door cost: one JSON-RPC call, one of a batch, one binary envelope, over loopback and
- * without sockets? The node behind it is the one of the unit tests, which admits at once; receipts
- * are as long as envelopes here, which is about half of a real one. Times are of the I/O thread alone: in user mode, and in the kernel. */
+/* What does the door cost: one JSON-RPC call, one of a batch, one binary envelope, over loopback
+ * and without sockets? The node behind it is the one of the unit tests, which admits at once;
+ * receipts are as long as envelopes here, which is about half of a real one. Times are of the I/O
+ * thread alone, in user mode and in the kernel. */
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -59,7 +60,7 @@ static void start(struct server *server)
     server->fake.receipt_size = ENVELOPE_SIZE;
     AG_ASSERT(pthread_mutex_init(&server->lock, NULL) == 0);
     struct ag_rpc_config config = {.listen = "127.0.0.1:0", .host = ag_host_system()};
-    BENCH_MUST(rpc_open_node(&config, &fake_ops, &server->fake, &server->rpc, NULL));
+    BENCH_MUST(ag_rpc_open_node(&config, &fake_ops, &server->fake, &server->rpc, NULL));
     BENCH_MUST(ag_net_every(server->rpc->net, 100, note_usage, server));
     AG_ASSERT(pthread_create(&server->thread, NULL, run_server, server) == 0);
 }
@@ -99,12 +100,13 @@ static void measure(const struct job *job)
     uint64_t system_ns[ROUNDS];
     char url[64];
     start(&server);
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u", ag_rpc_port(server.rpc));
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", ag_rpc_port(server.rpc));
     struct ag_http *http = NULL;
     struct ag_vec out;
     ag_vec_init(&out, 64u << 20);
-    BENCH_MUST(ag_http_open(url, NULL, &http, NULL));
+    BENCH_MUST(ag_net_http_open(url, NULL, &http, NULL));
     uint64_t count = CALLS / job->envelopes;
+    AG_ASSERT(count != 0);
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint64_t user_before = 0;
         uint64_t system_before = 0;
@@ -114,20 +116,20 @@ static void measure(const struct job *job)
         for (uint64_t i = 0; i < count; i++) {
             unsigned status = 0;
             out.size = 0;
-            BENCH_MUST(
-                ag_http_call(http, job->path, job->type, ag_vec_view(&job->body), &out, &status));
+            BENCH_MUST(ag_net_http_call(http, job->path, job->type, ag_vec_view(&job->body), &out,
+                                        &status));
             AG_ASSERT(status == 200);
         }
         read_usage(&server, &user_after, &system_after);
         user_ns[round] = (user_after - user_before) * 1000u / (count * job->envelopes);
         system_ns[round] = (system_after - system_before) * 1000u / (count * job->envelopes);
     }
-    ag_http_close(http);
+    ag_net_http_close(http);
     ag_vec_close(&out);
     stop(&server);
     char fields[128];
-    snprintf(fields, sizeof(fields), "\"user_ns\":%" PRIu64 ",\"kernel_ns\":%" PRIu64,
-             bench_median(user_ns, ROUNDS), bench_median(system_ns, ROUNDS));
+    (void)snprintf(fields, sizeof(fields), "\"user_ns\":%" PRIu64 ",\"kernel_ns\":%" PRIu64,
+                   bench_median(user_ns, ROUNDS), bench_median(system_ns, ROUNDS));
     bench_print(job->name, fields);
 }
 
@@ -149,20 +151,20 @@ static void measure_core(const struct job *job)
     size_t total = 0;
     fake_open(&fake);
     fake.receipt_size = ENVELOPE_SIZE;
-    BENCH_MUST(rpc_core_init(&core, &fake_ops, &fake, &config));
+    BENCH_MUST(ag_rpc_core_init(&core, &fake_ops, &fake, &config));
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint64_t before = bench_cpu_ns();
         for (unsigned i = 0; i < CALLS * 4u; i++) {
-            rpc_exchange_run(&core, RPC_FORM_CALLS, &caller, ag_vec_view(&job->body), on_done,
-                             &total);
+            ag_rpc_exchange_run(&core, RPC_FORM_CALLS, &caller, ag_vec_view(&job->body), on_done,
+                                &total);
             fake_pump(&fake, &core);
         }
         samples[round] = (bench_cpu_ns() - before) / (CALLS * 4u);
     }
-    rpc_core_close(&core);
+    ag_rpc_core_close(&core);
     fake_close(&fake);
     char fields[64];
-    snprintf(fields, sizeof(fields), "\"cpu_ns\":%" PRIu64, bench_median(samples, ROUNDS));
+    (void)snprintf(fields, sizeof(fields), "\"cpu_ns\":%" PRIu64, bench_median(samples, ROUNDS));
     bench_print("rpc.call_without_sockets", fields);
 }
 

@@ -26,7 +26,7 @@ static struct decoded decode(uint8_t *bytes, size_t size, size_t step)
     while (result.err == AG_OK && end < size && chunks.state != HTTP_CHUNK_DONE) {
         end = size - end < step ? size : end + step;
         result.err =
-            http_chunks_decode(&chunks, bytes, &result.payload, &result.consumed, end, 4096);
+            ag_net_http_chunks_decode(&chunks, bytes, &result.payload, &result.consumed, end, 4096);
     }
     result.is_done = chunks.state == HTTP_CHUNK_DONE;
     AG_ASSERT(result.payload <= result.consumed && result.consumed <= size);
@@ -77,25 +77,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* The end of the head is found at the same place however the bytes come in. */
     memcpy(bytes, data, size);
     size_t scanned = 0;
-    size_t head_size = http_head_find_end(bytes, size, &scanned);
+    size_t head_size = ag_net_http_head_find_end(bytes, size, &scanned);
     size_t step_scanned = 0;
     size_t step_size = 0;
     for (size_t end = 1; end <= size && step_size == 0; end++) {
-        step_size = http_head_find_end(bytes, end, &step_scanned);
+        step_size = ag_net_http_head_find_end(bytes, end, &step_scanned);
     }
     AG_ASSERT(step_size == head_size && head_size <= size);
     if (head_size == 0) {
         return 0;
     }
     memset(&head, 0, sizeof(head));
-    unsigned status = http_request_parse(bytes, head_size, 2048, &head);
+    unsigned status = ag_net_http_request_parse(bytes, head_size, 2048, &head);
     AG_ASSERT(status == 0 || (status >= 400 && status <= 505));
     if (status == 0) {
         check_head(&head, head_size);
         AG_ASSERT(head.path.size != 0 && !(head.is_chunked && head.has_length));
     }
     memcpy(bytes, data, size);
-    if (http_answer_parse(bytes, head_size, &head) == AG_OK) {
+    if (ag_net_http_answer_parse(bytes, head_size, &head) == AG_OK) {
         check_head(&head, head_size);
         AG_ASSERT(head.status >= 100 && head.status <= 999);
     }

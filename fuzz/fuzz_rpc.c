@@ -60,15 +60,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ag_host_test_init(&host, 1, 1000);
         struct ag_rpc_config config = {.host = &host.host, .version = "0.1.0", .drain = on_drain};
         fake_open(&fake);
-        AG_ASSERT(rpc_core_init(&core, &fake_ops, &fake, &config) == AG_OK);
+        AG_ASSERT(ag_rpc_core_init(&core, &fake_ops, &fake, &config) == AG_OK);
     }
     if (size == 0) {
         return 0;
     }
     struct rpc_caller caller = {.is_operator = (data[0] & 4u) != 0};
     struct answer answer = {.form = (enum rpc_form)(data[0] % 3u)};
-    rpc_exchange_run(&core, answer.form, &caller, ag_bytes_of(data + 1, size - 1u), on_done,
-                     &answer);
+    ag_rpc_exchange_run(&core, answer.form, &caller, ag_bytes_of(data + 1, size - 1u), on_done,
+                        &answer);
     AG_ASSERT(answer.count <= 1);
     fake_release(&fake);
     fake_pump(&fake, &core);

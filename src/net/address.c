@@ -43,7 +43,8 @@ static bool is_host_text(struct ag_bytes text)
     return text.size != 0;
 }
 
-bool url_split_authority(struct ag_bytes text, struct ag_bytes *out_host, struct ag_bytes *out_port)
+bool ag_net_url_split_authority(struct ag_bytes text, struct ag_bytes *out_host,
+                                struct ag_bytes *out_port)
 {
     *out_port = (struct ag_bytes){NULL, 0};
     if (text.size != 0 && text.data[0] == '[') {
@@ -96,7 +97,8 @@ enum ag_err ag_net_address_parse(const char *text, struct ag_net_address *out,
     struct ag_bytes port = view;
     if (view.size != 0 && view.data[0] == ':') {
         port = ag_bytes_tail(view, 1);
-    } else if (memchr(text, ':', view.size) != NULL && !url_split_authority(view, &host, &port)) {
+    } else if (memchr(text, ':', view.size) != NULL &&
+               !ag_net_url_split_authority(view, &host, &port)) {
         return ag_fault_set(fault, AG_ERR_TEXT, "address");
     }
     if (!parse_port(port, &address.port)) {
@@ -133,7 +135,7 @@ bool ag_net_host_is_loopback(struct ag_bytes host)
     struct ag_bytes port = {0};
     char text[AG_NET_HOST_SIZE];
     uint16_t number = 0;
-    return url_split_authority(host, &name, &port) && copy_text(text, sizeof(text), name) &&
+    return ag_net_url_split_authority(host, &name, &port) && copy_text(text, sizeof(text), name) &&
            (port.size == 0 || parse_port(port, &number)) && is_loopback_host(text);
 }
 
@@ -159,7 +161,7 @@ static enum ag_err parse_tcp_url(struct ag_bytes rest, struct ag_net_address *ad
     size_t size = slash == NULL ? rest.size : (size_t)(slash - rest.data);
     struct ag_bytes host = {0};
     struct ag_bytes port = {0};
-    AG_ENSURE(url_split_authority(ag_bytes_head(rest, size), &host, &port), AG_ERR_TEXT);
+    AG_ENSURE(ag_net_url_split_authority(ag_bytes_head(rest, size), &host, &port), AG_ERR_TEXT);
     address->port = 80;
     AG_ENSURE(port.size == 0 || parse_port(port, &address->port), AG_ERR_TEXT);
     AG_ENSURE(copy_text(address->host, sizeof(address->host), host), AG_ERR_TEXT);
@@ -168,7 +170,7 @@ static enum ag_err parse_tcp_url(struct ag_bytes rest, struct ag_net_address *ad
 }
 
 /* Printable, so that no text of the caller's can break the request line. */
-bool url_is_target(const char *path)
+bool ag_net_url_is_target(const char *path)
 {
     if (path[0] != '/') {
         return false;
@@ -181,7 +183,7 @@ bool url_is_target(const char *path)
     return true;
 }
 
-enum ag_err url_parse(const char *url, struct url *out, struct ag_fault *fault)
+enum ag_err ag_net_url_parse(const char *url, struct url *out, struct ag_fault *fault)
 {
     struct url parsed = {0};
     struct ag_bytes rest = {0};
@@ -203,7 +205,7 @@ enum ag_err url_parse(const char *url, struct url *out, struct ag_fault *fault)
     if (path.size == 0) {
         path = AG_LITERAL("/");
     }
-    if (!copy_text(parsed.path, sizeof(parsed.path), path) || !url_is_target(parsed.path)) {
+    if (!copy_text(parsed.path, sizeof(parsed.path), path) || !ag_net_url_is_target(parsed.path)) {
         return ag_fault_limit(fault, AG_ERR_TEXT, "url path", sizeof(parsed.path) - 1u, path.size);
     }
     *out = parsed;

@@ -20,17 +20,17 @@ enum ag_net_method ag_net_method(const struct ag_net_request *request)
 
 struct ag_bytes ag_net_path(const struct ag_net_request *request)
 {
-    return http_span_view(data_of(request), request->head.path);
+    return ag_net_http_span_view(data_of(request), request->head.path);
 }
 
 struct ag_bytes ag_net_query(const struct ag_net_request *request)
 {
-    return http_span_view(data_of(request), request->head.query);
+    return ag_net_http_span_view(data_of(request), request->head.query);
 }
 
 struct ag_bytes ag_net_field(const struct ag_net_request *request, const char *name)
 {
-    return http_field_find(&request->head, data_of(request), name);
+    return ag_net_http_field_find(&request->head, data_of(request), name);
 }
 
 struct ag_bytes ag_net_body(const struct ag_net_request *request)
@@ -156,7 +156,7 @@ static void put_common(struct writer *writer, struct ag_net_request *conn, unsig
     put_text(writer, "HTTP/1.1 ");
     put_u64(writer, status);
     put_text(writer, " ");
-    put_text(writer, http_reason(status));
+    put_text(writer, ag_net_http_reason(status));
     put_text(writer, "\r\nDate: ");
     put_text(writer, date_text(conn->net));
     if (content_type != NULL) {
@@ -189,10 +189,10 @@ static bool is_last_answer(const struct ag_net_request *conn)
     return !conn->head.is_keep_alive || conn->net->is_draining;
 }
 
-void answer_refusal(struct ag_net_request *conn, unsigned status)
+void ag_net_answer_refusal(struct ag_net_request *conn, unsigned status)
 {
     struct writer writer = {.vec = &conn->out};
-    const char *reason = http_reason(status);
+    const char *reason = ag_net_http_reason(status);
     conn->fields.size = 0;
     if (status == 503) {
         struct writer fields = {.vec = &conn->fields};
@@ -212,7 +212,7 @@ void answer_refusal(struct ag_net_request *conn, unsigned status)
 static bool is_orphan(struct ag_net_request *conn)
 {
     if (conn->state == CONN_ORPHAN) {
-        conn_free(conn);
+        ag_net_conn_free(conn);
         return true;
     }
     AG_ASSERT(conn->state == CONN_BUSY);
@@ -258,7 +258,7 @@ void ag_net_respond(struct ag_net_request *request, unsigned status, const char 
         put(&writer, body);
     }
     request->is_dead = request->is_dead || writer.err != AG_OK;
-    conn_answered(request);
+    ag_net_conn_answered(request);
 }
 
 void ag_net_respond_vec(struct ag_net_request *request, unsigned status, const char *content_type,
@@ -276,13 +276,13 @@ void ag_net_respond_vec(struct ag_net_request *request, unsigned status, const c
     request->body = *body;
     *body = (struct ag_vec){.limit = body->limit};
     request->is_dead = request->is_dead || writer.err != AG_OK;
-    conn_answered(request);
+    ag_net_conn_answered(request);
 }
 
 void ag_net_respond_status(struct ag_net_request *request, unsigned status)
 {
     char text[64];
-    int size = snprintf(text, sizeof(text), "%s\n", http_reason(status));
+    int size = snprintf(text, sizeof(text), "%s\n", ag_net_http_reason(status));
     AG_ASSERT(size > 0 && (size_t)size < sizeof(text));
     ag_net_respond(request, status, "text/plain; charset=utf-8", ag_bytes_of(text, (size_t)size));
 }
@@ -318,9 +318,9 @@ enum ag_err ag_net_stream_open(struct ag_net_request *request, ag_net_stream_clo
     request->state = CONN_STREAM;
     request->is_closing = false;
     request->stream = (struct ag_net_stream){
-        .conn = request, .on_close = on_close, .context = context, .sent_ns = net_now_ns(net)};
+        .conn = request, .on_close = on_close, .context = context, .sent_ns = ag_net_now_ns(net)};
     net->stream_count++;
-    conn_begin_stream(request);
+    ag_net_conn_begin_stream(request);
     *out = &request->stream;
     return AG_OK;
 }
@@ -344,7 +344,7 @@ void ag_net_stream_send(struct ag_net_stream *stream, struct ag_bytes events)
     close_up(conn);
     size_t unsent = conn->out.size - conn->out_at;
     if (unsent == 0) {
-        conn_set_deadline(conn, conn->net->config.write_timeout_ms);
+        ag_net_conn_set_deadline(conn, conn->net->config.write_timeout_ms);
     }
     if (events.size > conn->net->config.stream_size_max ||
         unsent > conn->net->config.stream_size_max - events.size) {
@@ -363,8 +363,8 @@ void ag_net_stream_send(struct ag_net_stream *stream, struct ag_bytes events)
         put_text(&writer, "\r\n");
     }
     conn->is_dead = writer.err != AG_OK;
-    stream->sent_ns = net_now_ns(conn->net);
-    conn_flush(conn);
+    stream->sent_ns = ag_net_now_ns(conn->net);
+    ag_net_conn_flush(conn);
 }
 
 enum ag_err ag_net_event_format(struct ag_vec *out, const char *event, const char *id,

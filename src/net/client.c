@@ -54,8 +54,8 @@ static enum ag_err add_fields(struct ag_http *http, const struct ag_http_options
     return AG_OK;
 }
 
-enum ag_err ag_http_open(const char *url, const struct ag_http_options *options,
-                         struct ag_http **out, struct ag_fault *fault)
+enum ag_err ag_net_http_open(const char *url, const struct ag_http_options *options,
+                             struct ag_http **out, struct ag_fault *fault)
 {
     struct ag_http *http = ag_alloc(sizeof(*http));
     AG_ENSURE(http != NULL, AG_ERR_NO_MEMORY);
@@ -64,7 +64,7 @@ enum ag_err ag_http_open(const char *url, const struct ag_http_options *options,
         options == NULL || options->timeout_ms == 0 ? CLIENT_TIMEOUT_MS : options->timeout_ms;
     ag_vec_init(&http->fields, FIELDS_SIZE_MAX);
     ag_vec_init(&http->head, 2u * FIELDS_SIZE_MAX);
-    enum ag_err err = url_parse(url, &http->url, fault);
+    enum ag_err err = ag_net_url_parse(url, &http->url, fault);
     if (err == AG_OK) {
         err = add_fields(http, options);
         if (err != AG_OK) {
@@ -72,7 +72,7 @@ enum ag_err ag_http_open(const char *url, const struct ag_http_options *options,
         }
     }
     if (err != AG_OK) {
-        ag_http_close(http);
+        ag_net_http_close(http);
         return err;
     }
     *out = http;
@@ -89,7 +89,7 @@ static void disconnect(struct ag_http *http)
     http->in_size = 0;
 }
 
-void ag_http_close(struct ag_http *http)
+void ag_net_http_close(struct ag_http *http)
 {
     if (http == NULL) {
         return;
@@ -109,10 +109,10 @@ void ag_http_close(struct ag_http *http)
 
 static void close_cleanup(struct ag_http **http)
 {
-    ag_http_close(*http);
+    ag_net_http_close(*http);
 }
 
-const char *ag_http_path(const struct ag_http *http)
+const char *ag_net_http_path(const struct ag_http *http)
 {
     return http->url.path;
 }
@@ -196,13 +196,19 @@ static enum ag_err open_connection(struct ag_http *http, uint64_t deadline_ms)
 
 /* ---- sending ---- */
 
+/* An iovec has no const, although sending only reads. */
+static struct iovec piece_of(struct ag_bytes bytes)
+{
+    struct iovec piece = {.iov_len = bytes.size};
+    memcpy(&piece.iov_base, &bytes.data, sizeof(piece.iov_base));
+    return piece;
+}
+
 static enum ag_err send_all(struct ag_http *http, struct ag_bytes head, struct ag_bytes body,
                             uint64_t deadline_ms)
 {
     while (head.size + body.size != 0) {
-        uint8_t *head_data = (uint8_t *)(uintptr_t)head.data; /* iovec has no const */
-        uint8_t *body_data = (uint8_t *)(uintptr_t)body.data;
-        struct iovec pieces[2] = {{head_data, head.size}, {body_data, body.size}};
+        struct iovec pieces[2] = {piece_of(head), piece_of(body)};
         struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
         ssize_t sent = sendmsg(http->fd, &message, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
@@ -253,13 +259,13 @@ static enum ag_err receive_head(struct ag_http *http, uint64_t deadline_ms)
     for (;;) {
         size_t size = http->in_size - http->in_at;
         size_t head_size =
-            size == 0 ? 0 : http_head_find_end(http->in + http->in_at, size, &scanned);
+            size == 0 ? 0 : ag_net_http_head_find_end(http->in + http->in_at, size, &scanned);
         if (head_size == 0) {
             AG_ENSURE(size < AG_LIMIT_HTTP_HEADER_BYTES, AG_ERR_NET_LIMIT);
             AG_TRY(receive(http, deadline_ms));
             continue;
         }
-        AG_TRY(http_answer_parse(http->in + http->in_at, head_size, &http->answer));
+        AG_TRY(ag_net_http_answer_parse(http->in + http->in_at, head_size, &http->answer));
         http->in_at += head_size;
         scanned = 0;
         if (http->answer.status >= 200) {
@@ -286,8 +292,8 @@ static enum ag_err receive_chunked(struct ag_http *http, const struct body_sink 
     for (;;) {
         size_t start = http->in_at;
         size_t write_at = start;
-        AG_TRY(http_chunks_decode(&chunks, http->in, &write_at, &http->in_at, http->in_size,
-                                  UINT64_MAX));
+        AG_TRY(ag_net_http_chunks_decode(&chunks, http->in, &write_at, &http->in_at, http->in_size,
+                                         UINT64_MAX));
         if (write_at != start) {
             AG_TRY(sink->each(sink->context, ag_bytes_of(http->in + start, write_at - start)));
         }
@@ -384,7 +390,8 @@ static enum ag_err try_exchange(struct ag_http *http, const struct request *requ
 static enum ag_err exchange(struct ag_http *http, const struct request *request,
                             uint64_t deadline_ms)
 {
-    AG_ENSURE(url_is_target(request->path) && strlen(request->path) <= AG_LIMIT_HTTP_TARGET_BYTES,
+    AG_ENSURE(ag_net_url_is_target(request->path) &&
+                  strlen(request->path) <= AG_LIMIT_HTTP_TARGET_BYTES,
               AG_ERR_TEXT);
     AG_ENSURE(request->content_type == NULL || strpbrk(request->content_type, "\r\n") == NULL,
               AG_ERR_ARGUMENT);
@@ -428,15 +435,15 @@ static enum ag_err run_call(struct ag_http *http, const struct request *request,
     return AG_OK;
 }
 
-enum ag_err ag_http_get(struct ag_http *http, const char *path, struct ag_vec *out,
-                        unsigned *out_status)
+enum ag_err ag_net_http_get(struct ag_http *http, const char *path, struct ag_vec *out,
+                            unsigned *out_status)
 {
     struct request request = {.method = "GET", .path = path == NULL ? http->url.path : path};
     return run_call(http, &request, out, out_status);
 }
 
-enum ag_err ag_http_call(struct ag_http *http, const char *path, const char *content_type,
-                         struct ag_bytes body, struct ag_vec *out, unsigned *out_status)
+enum ag_err ag_net_http_call(struct ag_http *http, const char *path, const char *content_type,
+                             struct ag_bytes body, struct ag_vec *out, unsigned *out_status)
 {
     AG_ENSURE(content_type != NULL, AG_ERR_ARGUMENT);
     struct request request = {.method = "POST",
@@ -446,8 +453,8 @@ enum ag_err ag_http_call(struct ag_http *http, const char *path, const char *con
     return run_call(http, &request, out, out_status);
 }
 
-enum ag_err ag_http_follow(struct ag_http *http, const char *path, uint32_t silence_ms,
-                           ag_http_piece *each, void *context, unsigned *out_status)
+enum ag_err ag_net_http_follow(struct ag_http *http, const char *path, uint32_t silence_ms,
+                               ag_http_piece *each, void *context, unsigned *out_status)
 {
     AG_ENSURE(silence_ms != 0, AG_ERR_ARGUMENT);
     struct body_sink sink = {.each = each, .context = context, .silence_ms = silence_ms};
@@ -461,11 +468,11 @@ enum ag_err ag_http_follow(struct ag_http *http, const char *path, uint32_t sile
     return err;
 }
 
-enum ag_err ag_http_post(const char *url, const struct ag_http_options *options,
-                         const char *content_type, struct ag_bytes body, struct ag_vec *out,
-                         unsigned *out_status)
+enum ag_err ag_net_http_post(const char *url, const struct ag_http_options *options,
+                             const char *content_type, struct ag_bytes body, struct ag_vec *out,
+                             unsigned *out_status)
 {
     struct ag_http *http AG_SCOPED(close_cleanup) = NULL;
-    AG_TRY(ag_http_open(url, options, &http, NULL));
-    return ag_http_call(http, NULL, content_type, body, out, out_status);
+    AG_TRY(ag_net_http_open(url, options, &http, NULL));
+    return ag_net_http_call(http, NULL, content_type, body, out, out_status);
 }

@@ -17,9 +17,9 @@
 static void on_readable(evutil_socket_t fd, short what, void *context);
 static void on_writable(evutil_socket_t fd, short what, void *context);
 
-void conn_set_deadline(struct ag_net_request *conn, uint32_t after_ms)
+void ag_net_conn_set_deadline(struct ag_net_request *conn, uint32_t after_ms)
 {
-    conn->deadline_ns = net_now_ns(conn->net) + (uint64_t)after_ms * 1000000u;
+    conn->deadline_ns = ag_net_now_ns(conn->net) + (uint64_t)after_ms * 1000000u;
 }
 
 static void set_reading(struct ag_net_request *conn, bool is_on)
@@ -44,8 +44,8 @@ static void set_writing(struct ag_net_request *conn, bool is_on)
     }
 }
 
-struct ag_net_request *conn_open(struct ag_net *net, int fd, const uint8_t peer[16],
-                                 bool is_overflow)
+struct ag_net_request *ag_net_conn_open(struct ag_net *net, int fd, const uint8_t peer[16],
+                                        bool is_overflow)
 {
     struct ag_net_request *conn = ag_alloc(sizeof(*conn));
     if (conn == NULL) {
@@ -64,16 +64,16 @@ struct ag_net_request *conn_open(struct ag_net *net, int fd, const uint8_t peer[
     net->overflow_count += is_overflow ? 1u : 0u;
     conn->readable = event_new(net->base, fd, EV_READ | EV_PERSIST, on_readable, conn);
     conn->writable = event_new(net->base, fd, EV_WRITE | EV_PERSIST, on_writable, conn);
-    conn_set_deadline(conn, net->config.idle_timeout_ms);
+    ag_net_conn_set_deadline(conn, net->config.idle_timeout_ms);
     if (conn->readable == NULL || conn->writable == NULL) {
-        conn_free(conn);
+        ag_net_conn_free(conn);
         return NULL;
     }
     set_reading(conn, true);
     return conn;
 }
 
-void conn_free_input(struct ag_net_request *conn)
+void ag_net_conn_free_input(struct ag_net_request *conn)
 {
     conn->net->buffered_size -= conn->in_capacity;
     ag_free(conn->in);
@@ -99,11 +99,11 @@ static void close_socket(struct ag_net_request *conn)
     conn->fd = -1;
 }
 
-void conn_free(struct ag_net_request *conn)
+void ag_net_conn_free(struct ag_net_request *conn)
 {
     struct ag_net *net = conn->net;
     close_socket(conn);
-    conn_free_input(conn);
+    ag_net_conn_free_input(conn);
     ag_vec_close(&conn->out);
     ag_vec_close(&conn->body);
     ag_vec_close(&conn->fields);
@@ -118,7 +118,7 @@ void conn_free(struct ag_net_request *conn)
     ag_free(conn);
 }
 
-void conn_reap(struct ag_net_request *conn)
+void ag_net_conn_reap(struct ag_net_request *conn)
 {
     if (!conn->is_dead || conn->state == CONN_ORPHAN) {
         return;
@@ -129,12 +129,12 @@ void conn_reap(struct ag_net_request *conn)
         close_socket(conn);
         return;
     }
-    conn_free(conn);
+    ag_net_conn_free(conn);
 }
 
 /* ---- output ---- */
 
-bool conn_has_output(const struct ag_net_request *conn)
+bool ag_net_conn_has_output(const struct ag_net_request *conn)
 {
     return conn->out_at < conn->out.size || conn->body_at < conn->body.size;
 }
@@ -154,8 +154,8 @@ static void begin_linger(struct ag_net_request *conn)
 {
     (void)shutdown(conn->fd, SHUT_WR);
     conn->state = CONN_LINGER;
-    conn_free_input(conn);
-    conn_set_deadline(conn, LINGER_MS);
+    ag_net_conn_free_input(conn);
+    ag_net_conn_set_deadline(conn, LINGER_MS);
     set_reading(conn, true);
 }
 
@@ -188,17 +188,17 @@ static bool send_some(struct ag_net_request *conn)
     conn->out_at += of_out;
     conn->body_at += size - of_out;
     if (conn->state != CONN_BUSY) {
-        conn_set_deadline(conn, conn->net->config.write_timeout_ms);
+        ag_net_conn_set_deadline(conn, conn->net->config.write_timeout_ms);
     }
     return true;
 }
 
-void conn_flush(struct ag_net_request *conn)
+void ag_net_conn_flush(struct ag_net_request *conn)
 {
     if (conn->is_dead || conn->fd < 0) {
         return;
     }
-    while (conn_has_output(conn)) {
+    while (ag_net_conn_has_output(conn)) {
         if (!send_some(conn)) {
             if (!conn->is_dead) {
                 set_writing(conn, true);
@@ -222,14 +222,14 @@ void conn_flush(struct ag_net_request *conn)
 static void begin_writing(struct ag_net_request *conn)
 {
     conn->state = CONN_WRITING;
-    conn_set_deadline(conn, conn->net->config.write_timeout_ms);
+    ag_net_conn_set_deadline(conn, conn->net->config.write_timeout_ms);
 }
 
 /* Ends the connection after telling why. */
 static void refuse(struct ag_net_request *conn, unsigned status)
 {
     ag_metric_add(AG_METRIC_HTTP_REFUSED, 1);
-    answer_refusal(conn, status);
+    ag_net_answer_refusal(conn, status);
 }
 
 /* Skips the empty lines that some clients send after a body [RFC9112 2.2]. */
@@ -254,14 +254,15 @@ static bool take_head(struct ag_net_request *conn)
         size = config->header_size_max;
     }
     uint8_t *data = conn->in + conn->in_at;
-    size_t head_size = http_head_find_end(data, size, &conn->scanned);
+    size_t head_size = ag_net_http_head_find_end(data, size, &conn->scanned);
     if (head_size == 0) {
         if (size == config->header_size_max) {
             refuse(conn, memchr(data, '\n', size) == NULL ? 414 : 431);
         }
         return false;
     }
-    unsigned status = http_request_parse(data, head_size, config->target_size_max, &conn->head);
+    unsigned status =
+        ag_net_http_request_parse(data, head_size, config->target_size_max, &conn->head);
     if (status == 0 && conn->head.has_length && conn->head.length > config->body_size_max) {
         status = 413;
     }
@@ -288,8 +289,8 @@ static bool take_chunks(struct ag_net_request *conn)
     size_t end = conn->in_size - conn->in_at;
     size_t write_at = conn->head_size + conn->body_size;
     size_t read_at = write_at;
-    enum ag_err err = http_chunks_decode(&conn->chunks, data, &write_at, &read_at, end,
-                                         conn->net->config.body_size_max);
+    enum ag_err err = ag_net_http_chunks_decode(&conn->chunks, data, &write_at, &read_at, end,
+                                                conn->net->config.body_size_max);
     if (err != AG_OK) {
         refuse(conn, err == AG_ERR_NET_LIMIT ? 413 : 400);
         return false;
@@ -314,14 +315,14 @@ static bool take_request(struct ag_net_request *conn)
     return conn->in_size - conn->in_at - conn->head_size >= conn->body_size;
 }
 
-void conn_answered(struct ag_net_request *conn)
+void ag_net_conn_answered(struct ag_net_request *conn)
 {
     conn->in_at += conn->head_size + conn->body_size;
     conn->scanned = 0;
     conn->head_size = 0;
     conn->body_size = 0;
     conn->started_ns = 0;
-    conn->answered_ns = net_now_ns(conn->net);
+    conn->answered_ns = ag_net_now_ns(conn->net);
     conn->user = NULL;
     conn->fields.size = 0;
     conn->state = CONN_READING;
@@ -334,33 +335,33 @@ void conn_answered(struct ag_net_request *conn)
         /* A large buffer is kept for the next request, unless others need the room. */
         if (conn->in_capacity > CONN_INPUT_SIZE &&
             conn->net->buffered_size > conn->net->config.buffered_size_max / 2u) {
-            conn_free_input(conn);
+            ag_net_conn_free_input(conn);
         }
     }
     if (!conn->is_corked) {
         /* A late answer. The rest of the input is looked at from the loop, not from here: a handler
          * that answers others' requests must not find itself inside itself. */
-        conn_flush(conn);
+        ag_net_conn_flush(conn);
         if (!conn->is_dead && conn->state == CONN_READING) {
-            if (conn_has_output(conn)) {
+            if (ag_net_conn_has_output(conn)) {
                 begin_writing(conn);
             } else {
                 set_reading(conn, !conn->is_eof);
-                conn_set_deadline(conn, conn->net->config.idle_timeout_ms);
+                ag_net_conn_set_deadline(conn, conn->net->config.idle_timeout_ms);
                 event_active(conn->readable, EV_READ, 0);
             }
         }
-        conn_reap(conn);
+        ag_net_conn_reap(conn);
     }
 }
 
-void conn_begin_stream(struct ag_net_request *conn)
+void ag_net_conn_begin_stream(struct ag_net_request *conn)
 {
-    conn_free_input(conn);
-    conn_set_deadline(conn, conn->net->config.write_timeout_ms);
+    ag_net_conn_free_input(conn);
+    ag_net_conn_set_deadline(conn, conn->net->config.write_timeout_ms);
     set_reading(conn, true);
     if (!conn->is_corked) {
-        conn_flush(conn);
+        ag_net_conn_flush(conn);
     }
 }
 
@@ -369,7 +370,7 @@ void conn_begin_stream(struct ag_net_request *conn)
 static void hand_over(struct ag_net_request *conn)
 {
     conn->state = CONN_BUSY;
-    conn_set_deadline(conn, conn->net->config.answer_timeout_ms);
+    ag_net_conn_set_deadline(conn, conn->net->config.answer_timeout_ms);
     ag_metric_add(AG_METRIC_HTTP_REQUESTS, 1);
     conn->net->config.handler(conn->net->config.context, conn);
 }
@@ -378,11 +379,11 @@ static void set_reading_deadline(struct ag_net_request *conn)
 {
     const struct ag_net_config *config = &conn->net->config;
     if (conn->in_size == conn->in_at) {
-        conn_set_deadline(conn, config->idle_timeout_ms);
+        ag_net_conn_set_deadline(conn, config->idle_timeout_ms);
         return;
     }
     if (conn->started_ns == 0) {
-        conn->started_ns = net_now_ns(conn->net);
+        conn->started_ns = ag_net_now_ns(conn->net);
     }
     uint64_t allowed_ms = config->request_timeout_ms;
     if (conn->head_size != 0) {
@@ -403,18 +404,18 @@ static void process(struct ag_net_request *conn)
         hand_over(conn);
         /* A large body stands behind `out`, so nothing may follow before it is gone. */
         if (conn->body.size != 0 || conn->out.size - conn->out_at > OUTPUT_HIGH) {
-            conn_flush(conn);
-            if (conn_has_output(conn)) {
+            ag_net_conn_flush(conn);
+            if (ag_net_conn_has_output(conn)) {
                 break;
             }
         }
     }
     conn->is_corked = false;
-    conn_flush(conn);
+    ag_net_conn_flush(conn);
     if (conn->is_dead || conn->state != CONN_READING) {
         return;
     }
-    if (conn_has_output(conn)) {
+    if (ag_net_conn_has_output(conn)) {
         begin_writing(conn);
         return;
     }
@@ -470,7 +471,7 @@ static void receive(struct ag_net_request *conn)
         return;
     }
     if (conn->in_size == conn->in_capacity && !make_room(conn)) {
-        conn_flush(conn);
+        ag_net_conn_flush(conn);
         return;
     }
     size_t room = conn->in_capacity - conn->in_size;
@@ -530,7 +531,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     default:
         AG_ASSERT(false);
     }
-    conn_reap(conn);
+    ag_net_conn_reap(conn);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *context)
@@ -538,12 +539,12 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     struct ag_net_request *conn = context;
     (void)fd;
     (void)what;
-    conn_flush(conn);
-    if (!conn->is_dead && conn->state == CONN_WRITING && !conn_has_output(conn)) {
+    ag_net_conn_flush(conn);
+    if (!conn->is_dead && conn->state == CONN_WRITING && !ag_net_conn_has_output(conn)) {
         conn->state = CONN_READING;
         process(conn);
     }
-    conn_reap(conn);
+    ag_net_conn_reap(conn);
 }
 
 /* ---- the clock ---- */
@@ -557,13 +558,13 @@ static void expire(struct ag_net_request *conn)
             break;
         }
         refuse(conn, 408);
-        conn_flush(conn);
+        ag_net_conn_flush(conn);
         break;
     case CONN_BUSY:
         /* The answer may still come, and is dropped then. */
         ag_metric_add(AG_METRIC_HTTP_REFUSED, 1);
-        answer_refusal(conn, 504);
-        conn_flush(conn);
+        ag_net_answer_refusal(conn, 504);
+        ag_net_conn_flush(conn);
         conn->is_dead = true;
         break;
     case CONN_WRITING:
@@ -576,24 +577,25 @@ static void expire(struct ag_net_request *conn)
     }
 }
 
-void conn_check_deadline(struct ag_net_request *conn, uint64_t now_ns)
+void ag_net_conn_check_deadline(struct ag_net_request *conn, uint64_t now_ns)
 {
     if (conn->state == CONN_STREAM) {
         const struct ag_net_config *config = &conn->net->config;
-        bool is_stuck = conn_has_output(conn) && now_ns >= conn->deadline_ns;
-        conn->is_dead = conn->is_dead || is_stuck;
+        bool is_stuck = ag_net_conn_has_output(conn) && now_ns >= conn->deadline_ns;
+        bool is_over = conn->net->is_draining && !ag_net_conn_has_output(conn);
+        conn->is_dead = conn->is_dead || is_stuck || is_over;
         if (!conn->is_dead && now_ns - conn->stream.sent_ns >= config->heartbeat_ms * 1000000ull) {
             ag_net_stream_send(&conn->stream, AG_LITERAL(":\n\n"));
         }
     } else if (conn->state != CONN_ORPHAN && now_ns >= conn->deadline_ns) {
         expire(conn);
     } else if (conn->state == CONN_READING && conn->in_size == conn->in_at &&
-               !conn_has_output(conn)) {
+               !ag_net_conn_has_output(conn)) {
         /* Between requests. A large buffer is kept only while they follow each other. */
         conn->is_dead = conn->is_dead || conn->net->is_draining;
         if (conn->in_capacity > CONN_INPUT_SIZE && now_ns - conn->answered_ns > KEEP_INPUT_NS) {
-            conn_free_input(conn);
+            ag_net_conn_free_input(conn);
         }
     }
-    conn_reap(conn);
+    ag_net_conn_reap(conn);
 }

@@ -49,7 +49,7 @@ static struct ag_bytes trim(struct ag_bytes view)
     return view;
 }
 
-struct ag_bytes http_span_view(const uint8_t *data, struct http_span span)
+struct ag_bytes ag_net_http_span_view(const uint8_t *data, struct http_span span)
 {
     return span.size == 0 ? (struct ag_bytes){NULL, 0} : ag_bytes_of(data + span.at, span.size);
 }
@@ -64,7 +64,7 @@ static struct http_span span_of(const uint8_t *data, struct ag_bytes view)
 
 /* ---- heads ---- */
 
-size_t http_head_find_end(const uint8_t *data, size_t size, size_t *scanned)
+size_t ag_net_http_head_find_end(const uint8_t *data, size_t size, size_t *scanned)
 {
     size_t at = *scanned;
     while (at < size) {
@@ -297,8 +297,8 @@ static unsigned parse_request_line(const uint8_t *data, struct ag_bytes line,
     return parse_target(data, ag_bytes_head(rest, target_size), head) ? 0 : 400;
 }
 
-unsigned http_request_parse(uint8_t *data, size_t size, size_t target_size_max,
-                            struct http_head *out)
+unsigned ag_net_http_request_parse(uint8_t *data, size_t size, size_t target_size_max,
+                                   struct http_head *out)
 {
     struct framing framing = {0};
     struct ag_bytes rest = ag_bytes_of(data, size);
@@ -333,7 +333,7 @@ unsigned http_request_parse(uint8_t *data, size_t size, size_t target_size_max,
     return 0;
 }
 
-enum ag_err http_answer_parse(uint8_t *data, size_t size, struct http_head *out)
+enum ag_err ag_net_http_answer_parse(uint8_t *data, size_t size, struct http_head *out)
 {
     struct framing framing = {0};
     struct ag_bytes rest = ag_bytes_of(data, size);
@@ -355,13 +355,14 @@ enum ag_err http_answer_parse(uint8_t *data, size_t size, struct http_head *out)
     return AG_OK;
 }
 
-struct ag_bytes http_field_find(const struct http_head *head, const uint8_t *data, const char *name)
+struct ag_bytes ag_net_http_field_find(const struct http_head *head, const uint8_t *data,
+                                       const char *name)
 {
     size_t size = strlen(name);
     for (unsigned i = 0; i < head->field_count; i++) {
         if (head->fields[i].name.size == size &&
             memcmp(data + head->fields[i].name.at, name, size) == 0) {
-            return http_span_view(data, head->fields[i].value);
+            return ag_net_http_span_view(data, head->fields[i].value);
         }
     }
     return (struct ag_bytes){NULL, 0};
@@ -466,8 +467,8 @@ static enum ag_err framing_byte(struct http_chunks *chunks, uint8_t c, uint64_t 
     }
 }
 
-enum ag_err http_chunks_decode(struct http_chunks *chunks, uint8_t *data, size_t *write_at,
-                               size_t *read_at, size_t end, uint64_t limit)
+enum ag_err ag_net_http_chunks_decode(struct http_chunks *chunks, uint8_t *data, size_t *write_at,
+                                      size_t *read_at, size_t end, uint64_t limit)
 {
     while (*read_at < end && chunks->state != HTTP_CHUNK_DONE) {
         if (chunks->state != HTTP_CHUNK_DATA) {
@@ -492,7 +493,7 @@ enum ag_err http_chunks_decode(struct http_chunks *chunks, uint8_t *data, size_t
 
 /* ---- reasons ---- */
 
-const char *http_reason(unsigned status)
+const char *ag_net_http_reason(unsigned status)
 {
     static const struct {
         unsigned status;

@@ -37,18 +37,19 @@ struct http_head {
 
 /* Looks for the empty line that ends a head. `*scanned` remembers how far earlier calls came.
  * Returns the size of the head with its empty line, or 0 if it has not come yet. */
-size_t http_head_find_end(const uint8_t *data, size_t size, size_t *scanned);
+size_t ag_net_http_head_find_end(const uint8_t *data, size_t size, size_t *scanned);
 
 /* Parse one whole head. A request gives 0 or the status to refuse it with; an answer gives an
  * error. */
-unsigned http_request_parse(uint8_t *data, size_t size, size_t target_size_max,
-                            struct http_head *out);
-AG_MUST_CHECK enum ag_err http_answer_parse(uint8_t *data, size_t size, struct http_head *out);
+unsigned ag_net_http_request_parse(uint8_t *data, size_t size, size_t target_size_max,
+                                   struct http_head *out);
+AG_MUST_CHECK enum ag_err ag_net_http_answer_parse(uint8_t *data, size_t size,
+                                                   struct http_head *out);
 
-struct ag_bytes http_span_view(const uint8_t *data, struct http_span span);
+struct ag_bytes ag_net_http_span_view(const uint8_t *data, struct http_span span);
 /* The first field of this lower-case name, or an empty view. */
-struct ag_bytes http_field_find(const struct http_head *head, const uint8_t *data,
-                                const char *name);
+struct ag_bytes ag_net_http_field_find(const struct http_head *head, const uint8_t *data,
+                                       const char *name);
 
 /* Takes chunk framing away, in place and in any pieces. */
 struct http_chunks {
@@ -72,10 +73,10 @@ struct http_chunks {
 };
 /* Decodes data[*read_at .. end) and moves the payload down to data[*write_at ..). Both advance.
  * NET_PROTOCOL for bad framing, NET_LIMIT once the announced bytes exceed `limit`. */
-AG_MUST_CHECK enum ag_err http_chunks_decode(struct http_chunks *chunks, uint8_t *data,
-                                             size_t *write_at, size_t *read_at, size_t end,
-                                             uint64_t limit);
+AG_MUST_CHECK enum ag_err ag_net_http_chunks_decode(struct http_chunks *chunks, uint8_t *data,
+                                                    size_t *write_at, size_t *read_at, size_t end,
+                                                    uint64_t limit);
 
-const char *http_reason(unsigned status);
+const char *ag_net_http_reason(unsigned status);
 
 #endif

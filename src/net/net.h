@@ -84,7 +84,7 @@ AG_MUST_CHECK enum ag_err ag_net_run(struct ag_net *net);
 AG_MUST_CHECK enum ag_err ag_net_turn(struct ag_net *net, uint32_t timeout_ms);
 /* Makes ag_net_run return. Any thread, any signal handler, before or during the run. */
 void ag_net_stop(struct ag_net *net);
-/* Stops accepting; open connections live on, and each is closed after its next answer. */
+/* Stops accepting. Idle connections and streams are closed; the others after their next answer. */
 void ag_net_drain(struct ag_net *net);
 
 uint16_t ag_net_port(const struct ag_net *net); /* as bound; 0 for a socket file */
@@ -169,32 +169,32 @@ struct ag_http_options {
 
 /* `http://host[:port][/path]` or `http://unix:/socket[:/path]`. `https` is NET_PROTOCOL, what is no
  * URL is TEXT. Connects at the first call. */
-AG_MUST_CHECK enum ag_err ag_http_open(const char *url, const struct ag_http_options *options,
-                                       struct ag_http **out, struct ag_fault *fault);
-void ag_http_close(struct ag_http *http);
+AG_MUST_CHECK enum ag_err ag_net_http_open(const char *url, const struct ag_http_options *options,
+                                           struct ag_http **out, struct ag_fault *fault);
+void ag_net_http_close(struct ag_http *http);
 /* The path of the URL that was opened; "/" if it had none. */
-const char *ag_http_path(const struct ag_http *http);
+const char *ag_net_http_path(const struct ag_http *http);
 
 /* One exchange. `path` NULL: that of the URL. The body of the answer is appended to `out`, whose
  * limit is the limit (NET_LIMIT). Any status is a success here. A request is sent a second time
  * only if the server closed an idle connection before it answered anything. */
-AG_MUST_CHECK enum ag_err ag_http_get(struct ag_http *http, const char *path, struct ag_vec *out,
-                                      unsigned *out_status);
-AG_MUST_CHECK enum ag_err ag_http_call(struct ag_http *http, const char *path,
-                                       const char *content_type, struct ag_bytes body,
-                                       struct ag_vec *out, unsigned *out_status);
+AG_MUST_CHECK enum ag_err ag_net_http_get(struct ag_http *http, const char *path,
+                                          struct ag_vec *out, unsigned *out_status);
+AG_MUST_CHECK enum ag_err ag_net_http_call(struct ag_http *http, const char *path,
+                                           const char *content_type, struct ag_bytes body,
+                                           struct ag_vec *out, unsigned *out_status);
 
 /* GETs an endless answer and hands over each piece as it comes, until `each` returns an error
  * (which is passed on), the server ends it (OK), or nothing came for `silence_ms` (NET_TIMEOUT). A
  * status other than 200 is NET_PROTOCOL, with the status in `out_status`. */
 typedef enum ag_err ag_http_piece(void *context, struct ag_bytes piece);
-AG_MUST_CHECK enum ag_err ag_http_follow(struct ag_http *http, const char *path,
-                                         uint32_t silence_ms, ag_http_piece *each, void *context,
-                                         unsigned *out_status);
+AG_MUST_CHECK enum ag_err ag_net_http_follow(struct ag_http *http, const char *path,
+                                             uint32_t silence_ms, ag_http_piece *each,
+                                             void *context, unsigned *out_status);
 
 /* One call on a connection of its own. */
-AG_MUST_CHECK enum ag_err ag_http_post(const char *url, const struct ag_http_options *options,
-                                       const char *content_type, struct ag_bytes body,
-                                       struct ag_vec *out, unsigned *out_status);
+AG_MUST_CHECK enum ag_err ag_net_http_post(const char *url, const struct ag_http_options *options,
+                                           const char *content_type, struct ag_bytes body,
+                                           struct ag_vec *out, unsigned *out_status);
 
 #endif

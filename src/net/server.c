@@ -22,7 +22,7 @@
 #define WRITE_MS     30000u
 #define HEARTBEAT_MS 15000u
 
-uint64_t net_now_ns(const struct ag_net *net)
+uint64_t ag_net_now_ns(const struct ag_net *net)
 {
     return net->config.host->monotonic_ns(net->config.host->context);
 }
@@ -93,13 +93,13 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     }
     uint8_t peer[16];
     read_peer(address, size, peer);
-    struct ag_net_request *conn = conn_open(net, fd, peer, is_overflow);
+    struct ag_net_request *conn = ag_net_conn_open(net, fd, peer, is_overflow);
     if (conn != NULL && is_overflow) {
         ag_metric_add(AG_METRIC_HTTP_REFUSED, 1);
-        answer_refusal(conn, 503);
-        conn_flush(conn);
-        conn_set_deadline(conn, OVERFLOW_MS);
-        conn_reap(conn);
+        ag_net_answer_refusal(conn, 503);
+        ag_net_conn_flush(conn);
+        ag_net_conn_set_deadline(conn, OVERFLOW_MS);
+        ag_net_conn_reap(conn);
     }
 }
 
@@ -120,14 +120,14 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     struct ag_net *net = context;
     (void)fd;
     (void)what;
-    uint64_t now_ns = net_now_ns(net);
+    uint64_t now_ns = ag_net_now_ns(net);
     if (!net->is_listening && !net->is_draining) {
         net->is_listening = evconnlistener_enable(net->listener) == 0;
     }
     /* Downwards, because the last entry takes the place of one that goes. */
     for (unsigned i = net->conn_count; i > 0; i--) {
         if (i <= net->conn_count) {
-            conn_check_deadline(net->conns[i - 1u], now_ns);
+            ag_net_conn_check_deadline(net->conns[i - 1u], now_ns);
         }
     }
     for (unsigned i = 0; i < net->timer_count; i++) {
@@ -319,7 +319,7 @@ void ag_net_close(struct ag_net *net)
         return;
     }
     while (net->conn_count != 0) {
-        conn_free(net->conns[net->conn_count - 1u]);
+        ag_net_conn_free(net->conns[net->conn_count - 1u]);
     }
     for (unsigned i = 0; i < net->watch_count; i++) {
         free_event(net->watches[i].event);
@@ -418,9 +418,10 @@ enum ag_err ag_net_every(struct ag_net *net, uint32_t interval_ms, ag_net_ready 
     AG_ENSURE(interval_ms != 0 && ready != NULL, AG_ERR_ARGUMENT);
     AG_ENSURE(net->timer_count < AG_LIMIT_NET_WATCHES, AG_ERR_NET_LIMIT);
     uint64_t interval_ns = (uint64_t)interval_ms * 1000000u;
-    net->timers[net->timer_count++] = (struct net_timer){.interval_ns = interval_ns,
-                                                         .next_ns = net_now_ns(net) + interval_ns,
-                                                         .ready = ready,
-                                                         .context = context};
+    net->timers[net->timer_count++] =
+        (struct net_timer){.interval_ns = interval_ns,
+                           .next_ns = ag_net_now_ns(net) + interval_ns,
+                           .ready = ready,
+                           .context = context};
     return AG_OK;
 }

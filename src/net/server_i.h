@@ -126,28 +126,28 @@ struct ag_net {
     uint8_t scratch[16384]; /* bytes that are read to be forgotten */
 };
 
-uint64_t net_now_ns(const struct ag_net *net);
+uint64_t ag_net_now_ns(const struct ag_net *net);
 
 /* Takes the socket. Returns NULL, with the socket closed, if there is no memory. */
-struct ag_net_request *conn_open(struct ag_net *net, int fd, const uint8_t peer[16],
-                                 bool is_overflow);
+struct ag_net_request *ag_net_conn_open(struct ag_net *net, int fd, const uint8_t peer[16],
+                                        bool is_overflow);
 /* Frees the connection if it is dead. A BUSY one becomes an ORPHAN instead. */
-void conn_reap(struct ag_net_request *conn);
+void ag_net_conn_reap(struct ag_net_request *conn);
 /* Called by the clock. */
-void conn_check_deadline(struct ag_net_request *conn, uint64_t now_ns);
+void ag_net_conn_check_deadline(struct ag_net_request *conn, uint64_t now_ns);
 /* Sends what is pending, as far as the socket takes it. */
-void conn_flush(struct ag_net_request *conn);
-bool conn_has_output(const struct ag_net_request *conn);
+void ag_net_conn_flush(struct ag_net_request *conn);
+bool ag_net_conn_has_output(const struct ag_net_request *conn);
 /* After an answer to the current request was put into the output. */
-void conn_answered(struct ag_net_request *conn);
+void ag_net_conn_answered(struct ag_net_request *conn);
 /* The handler's answer to an ORPHAN: the end of its life. */
-void conn_free(struct ag_net_request *conn);
-void conn_free_input(struct ag_net_request *conn);
+void ag_net_conn_free(struct ag_net_request *conn);
+void ag_net_conn_free_input(struct ag_net_request *conn);
 /* The request became a stream: its input is no longer wanted. */
-void conn_begin_stream(struct ag_net_request *conn);
-void conn_set_deadline(struct ag_net_request *conn, uint32_t after_ms);
+void ag_net_conn_begin_stream(struct ag_net_request *conn);
+void ag_net_conn_set_deadline(struct ag_net_request *conn, uint32_t after_ms);
 
 /* Puts an answer of the server itself into the output; the connection closes after it. */
-void answer_refusal(struct ag_net_request *conn, unsigned status);
+void ag_net_answer_refusal(struct ag_net_request *conn, unsigned status);
 
 #endif

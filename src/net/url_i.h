@@ -11,11 +11,12 @@ struct url {
     char path[AG_LIMIT_HTTP_TARGET_BYTES + 1];
 };
 
-AG_MUST_CHECK enum ag_err url_parse(const char *url, struct url *out, struct ag_fault *fault);
+AG_MUST_CHECK enum ag_err ag_net_url_parse(const char *url, struct url *out,
+                                           struct ag_fault *fault);
 /* True if `path` can stand in a request line. */
-bool url_is_target(const char *path);
+bool ag_net_url_is_target(const char *path);
 /* Splits `host`, `host:port`, `[v6]` or `[v6]:port`; the host is returned without brackets. */
-bool url_split_authority(struct ag_bytes text, struct ag_bytes *out_host,
-                         struct ag_bytes *out_port);
+bool ag_net_url_split_authority(struct ag_bytes text, struct ag_bytes *out_host,
+                                struct ag_bytes *out_port);
 
 #endif

@@ -7,8 +7,8 @@
  */
 #include "rpc/rpc_i.h"
 
-enum ag_err rpc_binary_read(struct rpc_exchange *exchange, struct ag_bytes body,
-                            struct ag_fault *fault)
+enum ag_err ag_rpc_binary_read(struct rpc_exchange *exchange, struct ag_bytes body,
+                               struct ag_fault *fault)
 {
     /* Two walks: the frame is judged as a whole before the first envelope is taken. */
     size_t count = 0;
@@ -29,7 +29,7 @@ enum ag_err rpc_binary_read(struct rpc_exchange *exchange, struct ag_bytes body,
     for (struct ag_bytes rest = body; rest.size != 0;) {
         size_t size = (size_t)rest.data[0] << 24 | (size_t)rest.data[1] << 16 |
                       (size_t)rest.data[2] << 8 | rest.data[3];
-        AG_TRY(rpc_exchange_add(exchange, ag_bytes_of(rest.data + 4, size)));
+        AG_TRY(ag_rpc_exchange_add(exchange, ag_bytes_of(rest.data + 4, size)));
         rest = ag_bytes_tail(rest, 4u + size);
     }
     return AG_OK;
@@ -43,13 +43,13 @@ static enum ag_err append_part(struct ag_vec *out, uint8_t kind, struct ag_bytes
     return ag_vec_append(out, bytes);
 }
 
-enum ag_err rpc_binary_write(const struct rpc_exchange *exchange, struct ag_vec *out)
+enum ag_err ag_rpc_binary_write(const struct rpc_exchange *exchange, struct ag_vec *out)
 {
     struct ag_vec text AG_SCOPED(ag_vec_close);
     ag_vec_init(&text, 4096);
     for (size_t i = 0; i < exchange->item_count; i++) {
         const struct rpc_item *item = &exchange->items[i];
-        enum ag_err err = rpc_item_err(item);
+        enum ag_err err = ag_rpc_item_err(item);
         if (err == AG_OK) {
             AG_TRY(append_part(out, 0, ag_vec_view(&item->submission->receipt)));
             continue;
@@ -57,8 +57,8 @@ enum ag_err rpc_binary_write(const struct rpc_exchange *exchange, struct ag_vec 
         struct ag_json_out json;
         text.size = 0;
         ag_json_begin(&json, &text, false);
-        rpc_put_error(&json, NULL, err, rpc_item_fault(item),
-                      item->submission == NULL ? 0 : item->submission->stamp_bits);
+        ag_rpc_put_error(&json, NULL, err, ag_rpc_item_fault(item),
+                         item->submission == NULL ? 0 : item->submission->stamp_bits);
         AG_TRY(ag_json_finish(&json));
         AG_TRY(append_part(out, 1, ag_vec_view(&text)));
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,7 +73,7 @@ static enum ag_err write_batch(const struct rpc_core *core, uint64_t number, str
     AG_TRY(core->ops.batch_header(core->node, number, &header, &digest));
     struct ag_json_out json;
     ag_json_begin(&json, &data, false);
-    rpc_put_header(&json, NULL, &header, &digest);
+    ag_rpc_put_header(&json, NULL, &header, &digest);
     AG_TRY(ag_json_finish(&json));
     int size = snprintf(id, sizeof(id), "%llu", (unsigned long long)number);
     AG_ASSERT(size > 0 && (size_t)size < sizeof(id));
@@ -94,7 +95,7 @@ static void begin_outcomes(struct outcome_writer *writer)
     writer->count = 0;
     ag_json_begin(&writer->json, &writer->data, false);
     ag_json_object(&writer->json, NULL);
-    rpc_put_number(&writer->json, "batch", writer->number);
+    ag_rpc_put_number(&writer->json, "batch", writer->number);
     ag_json_array(&writer->json, "outcomes");
 }
 
@@ -152,8 +153,8 @@ static enum ag_err write_pool(uint64_t count, uint64_t bytes, struct ag_vec *out
     ag_vec_init(&data, 256);
     ag_json_begin(&json, &data, false);
     ag_json_object(&json, NULL);
-    rpc_put_number(&json, "count", count);
-    rpc_put_number(&json, "bytes", bytes);
+    ag_rpc_put_number(&json, "count", count);
+    ag_rpc_put_number(&json, "bytes", bytes);
     ag_json_end(&json);
     AG_TRY(ag_json_finish(&json));
     return ag_net_event_format(out, "pool", NULL, ag_vec_view(&data));
@@ -184,7 +185,7 @@ static void send_to(struct ag_rpc *rpc, enum rpc_topic topic, uint64_t number,
     }
 }
 
-void rpc_events_batch(struct ag_rpc *rpc, uint64_t number)
+void ag_rpc_events_batch(struct ag_rpc *rpc, uint64_t number)
 {
     /* Announcements may be lost when we are slow: what lies between is said first. */
     uint64_t from = number;
@@ -211,7 +212,7 @@ void rpc_events_batch(struct ag_rpc *rpc, uint64_t number)
     }
 }
 
-void rpc_events_pool(void *context)
+void ag_rpc_events_pool(void *context)
 {
     struct ag_rpc *rpc = context;
     if (!rpc->is_pool_changed || (wanted_topics(rpc) & RPC_TOPIC_POOL) == 0) {
@@ -246,10 +247,11 @@ static enum ag_err write_missed(const struct rpc_core *core, uint64_t last, stru
     }
     uint64_t from = last + 1u;
     if (status.head_number - last > AG_LIMIT_SSE_RESUME_BATCHES) {
-        from = status.head_number - AG_LIMIT_SSE_RESUME_BATCHES + 1u;
+        uint64_t to = status.head_number - AG_LIMIT_SSE_RESUME_BATCHES;
         char text[96];
-        int size = snprintf(text, sizeof(text), "{\"from\":%llu,\"to\":%llu}",
-                            (unsigned long long)(last + 1u), (unsigned long long)(from - 1u));
+        int size =
+            snprintf(text, sizeof(text), "{\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}", from, to);
+        from = to + 1u;
         AG_ASSERT(size > 0 && (size_t)size < sizeof(text));
         AG_TRY(ag_net_event_format(out, "gap", NULL, ag_bytes_of(text, (size_t)size)));
     }
@@ -269,7 +271,7 @@ static struct rpc_listener *find_place(struct ag_rpc *rpc)
     return NULL;
 }
 
-void rpc_events_open(struct ag_rpc *rpc, struct ag_net_request *request)
+void ag_rpc_events_open(struct ag_rpc *rpc, struct ag_net_request *request)
 {
     char text[64];
     unsigned topics = RPC_TOPIC_POOL | RPC_TOPIC_BATCH;

@@ -10,8 +10,8 @@
 
 /* ---- the core ---- */
 
-enum ag_err rpc_core_init(struct rpc_core *core, const struct rpc_node_ops *ops, void *node,
-                          const struct ag_rpc_config *config)
+enum ag_err ag_rpc_core_init(struct rpc_core *core, const struct rpc_node_ops *ops, void *node,
+                             const struct ag_rpc_config *config)
 {
     memset(core, 0, sizeof(*core));
     core->ops = *ops;
@@ -48,7 +48,7 @@ static void close_exchange(struct rpc_exchange *exchange)
     ag_free(exchange);
 }
 
-void rpc_core_close(struct rpc_core *core)
+void ag_rpc_core_close(struct rpc_core *core)
 {
     while (core->first != NULL) {
         close_exchange(core->first);
@@ -75,7 +75,7 @@ static enum ag_err grow_items(struct rpc_exchange *exchange)
     return AG_OK;
 }
 
-enum ag_err rpc_exchange_add(struct rpc_exchange *exchange, struct ag_bytes envelope)
+enum ag_err ag_rpc_exchange_add(struct rpc_exchange *exchange, struct ag_bytes envelope)
 {
     AG_TRY(grow_items(exchange));
     struct rpc_item *item = &exchange->items[exchange->item_count];
@@ -94,7 +94,7 @@ enum ag_err rpc_exchange_add(struct rpc_exchange *exchange, struct ag_bytes enve
     return AG_OK;
 }
 
-void rpc_exchange_drop(struct rpc_exchange *exchange, size_t first)
+void ag_rpc_exchange_drop(struct rpc_exchange *exchange, size_t first)
 {
     while (exchange->item_count > first) {
         ag_submission_close(exchange->items[--exchange->item_count].submission);
@@ -163,7 +163,7 @@ static enum ag_err write_error_reply(const struct rpc_exchange *exchange,
 {
     struct ag_json_out out;
     begin_reply(exchange, call, &out, vec);
-    rpc_put_error(&out, "error", failure, fault, stamp_bits);
+    ag_rpc_put_error(&out, "error", failure, fault, stamp_bits);
     ag_json_end(&out);
     ag_metric_add(AG_METRIC_RPC_ERRORS, 1);
     return ag_json_finish(&out);
@@ -174,19 +174,19 @@ static enum ag_err write_item_reply(const struct rpc_exchange *exchange,
                                     const struct rpc_call *call, struct ag_vec *vec)
 {
     const struct rpc_item *first = exchange->items + call->item_first;
-    if (call->kind == RPC_CALL_ONE && rpc_item_err(first) != AG_OK) {
+    if (call->kind == RPC_CALL_ONE && ag_rpc_item_err(first) != AG_OK) {
         unsigned stamp_bits = first->submission == NULL ? 0 : first->submission->stamp_bits;
-        return write_error_reply(exchange, call, rpc_item_err(first), rpc_item_fault(first),
+        return write_error_reply(exchange, call, ag_rpc_item_err(first), ag_rpc_item_fault(first),
                                  stamp_bits, vec);
     }
     struct ag_json_out out;
     begin_reply(exchange, call, &out, vec);
     if (call->kind == RPC_CALL_ONE) {
-        rpc_put_item(&out, "result", first);
+        ag_rpc_put_item(&out, "result", first);
     } else {
         ag_json_array(&out, "result");
         for (size_t i = 0; i < call->item_count; i++) {
-            rpc_put_item(&out, NULL, first + i);
+            ag_rpc_put_item(&out, NULL, first + i);
         }
         ag_json_end(&out);
     }
@@ -236,7 +236,7 @@ static enum ag_err write_list(const struct rpc_exchange *exchange, struct ag_vec
     ag_json_object(&out, NULL);
     ag_json_array(&out, "results");
     for (size_t i = 0; i < exchange->item_count; i++) {
-        rpc_put_item(&out, NULL, &exchange->items[i]);
+        ag_rpc_put_item(&out, NULL, &exchange->items[i]);
     }
     ag_json_end(&out);
     ag_json_end(&out);
@@ -247,7 +247,7 @@ static enum ag_err write_answer(struct rpc_exchange *exchange, struct ag_vec *ou
 {
     switch (exchange->form) {
     case RPC_FORM_BINARY:
-        return rpc_binary_write(exchange, out);
+        return ag_rpc_binary_write(exchange, out);
     case RPC_FORM_LIST:
         return write_list(exchange, out);
     case RPC_FORM_CALLS:
@@ -301,7 +301,7 @@ static void finish(struct rpc_exchange *exchange)
     close_exchange(exchange);
 }
 
-void rpc_core_answer(struct rpc_core *core, struct ag_submission *submission)
+void ag_rpc_core_answer(struct rpc_core *core, struct ag_submission *submission)
 {
     struct rpc_item *item = submission->context;
     struct rpc_exchange *exchange = item->exchange;
@@ -382,11 +382,11 @@ static enum ag_err read_call(struct rpc_exchange *exchange, struct rpc_call *cal
 
 static enum ag_err dispatch(struct rpc_request *request, const char *name)
 {
-    request->method = rpc_method_find(name);
+    request->method = ag_rpc_method_find(name);
     if (request->method == NULL) {
         return ag_fault_set(&request->fault, AG_ERR_RPC_METHOD, "method");
     }
-    AG_TRY(rpc_params_check(request));
+    AG_TRY(ag_rpc_params_check(request));
     if (request->method->is_operator && !request->exchange->caller.is_operator) {
         return ag_fault_set(&request->fault, AG_ERR_RPC_AUTH, "Authorization");
     }
@@ -479,7 +479,7 @@ static enum ag_err read_calls(struct rpc_exchange *exchange, struct ag_bytes bod
 static enum ag_err read_envelopes(struct rpc_exchange *exchange, struct ag_bytes body)
 {
     struct ag_fault fault = {0};
-    enum ag_err err = rpc_binary_read(exchange, body, &fault);
+    enum ag_err err = ag_rpc_binary_read(exchange, body, &fault);
     if (err == AG_OK) {
         return AG_OK;
     }
@@ -489,7 +489,7 @@ static enum ag_err read_envelopes(struct rpc_exchange *exchange, struct ag_bytes
     struct ag_json_out out;
     ag_json_begin(&out, &text, false);
     ag_json_object(&out, NULL);
-    rpc_put_error(&out, "error", err, &fault, 0);
+    ag_rpc_put_error(&out, "error", err, &fault, 0);
     ag_json_end(&out);
     AG_TRY(ag_json_finish(&out));
     exchange->done(exchange->context, ag_err_class(err) == AG_CLASS_INPUT ? 400 : 503, TYPE_JSON,
@@ -498,8 +498,8 @@ static enum ag_err read_envelopes(struct rpc_exchange *exchange, struct ag_bytes
     return AG_OK;
 }
 
-void rpc_exchange_run(struct rpc_core *core, enum rpc_form form, const struct rpc_caller *caller,
-                      struct ag_bytes body, rpc_exchange_done *done, void *context)
+void ag_rpc_exchange_run(struct rpc_core *core, enum rpc_form form, const struct rpc_caller *caller,
+                         struct ag_bytes body, rpc_exchange_done *done, void *context)
 {
     struct ag_vec nothing = {0};
     struct rpc_exchange *exchange = ag_alloc(sizeof(*exchange));

@@ -38,7 +38,7 @@ static bool has_known_names(const struct rpc_request *request, size_t count)
     return known == ag_json_count(request->params);
 }
 
-enum ag_err rpc_params_check(struct rpc_request *request)
+enum ag_err ag_rpc_params_check(struct rpc_request *request)
 {
     size_t count = param_count(request->method);
     size_t given = ag_json_count(request->params);
@@ -103,14 +103,14 @@ static enum ag_err envelope_param(struct rpc_request *request, const struct ag_j
     if (text == NULL) {
         return bad_param(request, 0);
     }
-    /* The limit of an envelope is told with its own error, by rpc_exchange_add. */
+    /* The limit of an envelope is told with its own error, by ag_rpc_exchange_add. */
     enum ag_err err =
         ag_hex_decode_arena(text, size, AG_LIMIT_HTTP_BODY_BYTES, &request->core->arena, &envelope);
     if (err == AG_ERR_TEXT) {
         return bad_param(request, 0);
     }
     AG_TRY(err);
-    return rpc_exchange_add(request->exchange, envelope);
+    return ag_rpc_exchange_add(request->exchange, envelope);
 }
 
 static enum ag_err count_param(struct rpc_request *request, size_t index, uint64_t *out)
@@ -186,8 +186,8 @@ static enum ag_err get_evidence(struct rpc_request *request)
     ag_json_put_hex(request->out, "bundle", ag_vec_view(&identity.bundle));
     ag_json_put_hex(request->out, "evidence", ag_vec_view(&identity.evidence));
     ag_json_put_hex(request->out, "collateral", ag_vec_view(&identity.collateral));
-    rpc_put_number(request->out, "timeMs", status.now_ms);
-    rpc_put_number(request->out, "keyEpoch", status.key_epoch);
+    ag_rpc_put_number(request->out, "timeMs", status.now_ms);
+    ag_rpc_put_number(request->out, "keyEpoch", status.key_epoch);
     ag_json_put_string(request->out, "provider", status.provider);
     ag_json_end(request->out);
     return AG_OK;
@@ -218,7 +218,7 @@ static enum ag_err send_envelopes(struct rpc_request *request)
     for (size_t i = 0; i < count; i++) {
         enum ag_err err = envelope_param(request, ag_json_at(list, i));
         if (err != AG_OK) {
-            rpc_exchange_drop(request->exchange, before);
+            ag_rpc_exchange_drop(request->exchange, before);
             return err;
         }
     }
@@ -237,13 +237,13 @@ static enum ag_err get_status(struct rpc_request *request)
     }
     ag_json_object(request->out, "result");
     ag_json_put_hex(request->out, "envelopeId", AG_VIEW(&id));
-    ag_json_put_string(request->out, "state", rpc_tx_state_name(status.state));
+    ag_json_put_string(request->out, "state", ag_rpc_tx_state_name(status.state));
     if (status.state != AG_TX_UNKNOWN) {
-        rpc_put_number(request->out, "admission", status.admission);
+        ag_rpc_put_number(request->out, "admission", status.admission);
     }
     if (status.state == AG_TX_COMMITTED) {
-        rpc_put_number(request->out, "batch", status.batch);
-        rpc_put_outcome(request->out, "outcome", &status.outcome);
+        ag_rpc_put_number(request->out, "batch", status.batch);
+        ag_rpc_put_outcome(request->out, "outcome", &status.outcome);
     }
     ag_json_end(request->out);
     return AG_OK;
@@ -288,7 +288,7 @@ static enum ag_err get_batch(struct rpc_request *request)
     struct ag_hash digest;
     AG_TRY(batch_param(request, &number));
     AG_TRY(request->core->ops.batch_header(request->core->node, number, &header, &digest));
-    rpc_put_header(request->out, "result", &header, &digest);
+    ag_rpc_put_header(request->out, "result", &header, &digest);
     return AG_OK;
 }
 
@@ -309,7 +309,7 @@ static enum ag_err list_batches(struct rpc_request *request)
         struct ag_batch_header header;
         struct ag_hash digest;
         AG_TRY(request->core->ops.batch_header(request->core->node, from + i, &header, &digest));
-        rpc_put_header(request->out, NULL, &header, &digest);
+        ag_rpc_put_header(request->out, NULL, &header, &digest);
     }
     ag_json_end(request->out);
     return AG_OK;
@@ -326,7 +326,7 @@ static enum ag_err put_outcome_of_page(void *context, uint32_t index,
 {
     struct outcome_page *page = context;
     if (index >= page->from && index - page->from < page->count) {
-        rpc_put_outcome(page->out, NULL, outcome);
+        ag_rpc_put_outcome(page->out, NULL, outcome);
     }
     return AG_OK;
 }
@@ -364,7 +364,7 @@ static enum ag_err export_batch(struct rpc_request *request)
     if (strcmp(encoding, "hex") == 0) {
         ag_json_put_hex(request->out, "file", ag_vec_view(&file));
     } else {
-        rpc_put_base64(request->out, "file", ag_vec_view(&file));
+        ag_rpc_put_base64(request->out, "file", ag_vec_view(&file));
     }
     ag_json_end(request->out);
     return AG_OK;
@@ -376,14 +376,14 @@ static enum ag_err node_status(struct rpc_request *request)
 {
     struct ag_seq_status status;
     request->core->ops.status(request->core->node, &status);
-    rpc_put_status(request->out, "result", &status);
+    ag_rpc_put_status(request->out, "result", &status);
     return AG_OK;
 }
 
 static void put_mode(struct rpc_request *request, uint8_t mode)
 {
     ag_json_object(request->out, "result");
-    ag_json_put_string(request->out, "mode", rpc_order_mode_name(mode));
+    ag_json_put_string(request->out, "mode", ag_rpc_order_mode_name(mode));
     ag_json_end(request->out);
 }
 
@@ -401,12 +401,12 @@ static enum ag_err set_order_mode(struct rpc_request *request)
     if (name == NULL) {
         return bad_param(request, 0);
     }
-    uint8_t mode = rpc_order_mode_find(name);
+    uint8_t mode = ag_rpc_order_mode_find(name);
     if (mode == 0) {
         return ag_fault_set(&request->fault, AG_ERR_ORDER_MODE, "mode");
     }
     AG_TRY(request->core->ops.set_order_mode(request->core->node, mode));
-    ag_log(AG_LOG_INFO, "rpc.order_mode", ag_kv_text("mode", rpc_order_mode_name(mode)));
+    ag_log(AG_LOG_INFO, "rpc.order_mode", ag_kv_text("mode", ag_rpc_order_mode_name(mode)));
     put_mode(request, mode);
     return AG_OK;
 }
@@ -434,8 +434,8 @@ static enum ag_err version(struct rpc_request *request)
 static enum ag_err list_methods(struct rpc_request *request)
 {
     ag_json_array(request->out, "result");
-    for (size_t i = 0; i < rpc_method_count; i++) {
-        const struct rpc_method *method = &rpc_methods[i];
+    for (size_t i = 0; i < ag_rpc_method_count; i++) {
+        const struct rpc_method *method = &ag_rpc_methods[i];
         ag_json_object(request->out, NULL);
         ag_json_put_string(request->out, "name", method->name);
         ag_json_put_string(request->out, "help", method->help);
@@ -466,7 +466,7 @@ static uint64_t chain_id_of(const struct rpc_request *request)
 
 static enum ag_err eth_chain_id(struct rpc_request *request)
 {
-    rpc_put_quantity(request->out, "result", chain_id_of(request));
+    ag_rpc_put_quantity(request->out, "result", chain_id_of(request));
     return AG_OK;
 }
 
@@ -510,18 +510,18 @@ static enum ag_err eth_send_raw_transaction(struct rpc_request *request)
         NULL, NULL, false                                                                          \
     }
 
-const struct rpc_method rpc_methods[] = {
+const struct rpc_method ag_rpc_methods[] = {
 #define X(name, handler, who, help, ...) {#name, handler, who, help, {__VA_ARGS__}},
 #include "methods.def"
 #undef X
 };
-const size_t rpc_method_count = AG_COUNT(rpc_methods);
+const size_t ag_rpc_method_count = AG_COUNT(ag_rpc_methods);
 
-const struct rpc_method *rpc_method_find(const char *name)
+const struct rpc_method *ag_rpc_method_find(const char *name)
 {
-    for (size_t i = 0; i < rpc_method_count; i++) {
-        if (strcmp(rpc_methods[i].name, name) == 0) {
-            return &rpc_methods[i];
+    for (size_t i = 0; i < ag_rpc_method_count; i++) {
+        if (strcmp(ag_rpc_methods[i].name, name) == 0) {
+            return &ag_rpc_methods[i];
         }
     }
     return NULL;

@@ -82,5 +82,5 @@ enum ag_err ag_rpc_open(const struct ag_rpc_config *config, struct ag_seq *seq, 
         .batch_outcomes = batch_outcomes,
         .set_order_mode = set_order_mode,
     };
-    return rpc_open_node(config, &ops, seq, out, fault);
+    return ag_rpc_open_node(config, &ops, seq, out, fault);
 }

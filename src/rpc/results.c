@@ -8,7 +8,7 @@
 
 /* ---- numbers ---- */
 
-void rpc_put_number(struct ag_json_out *out, const char *key, uint64_t value)
+void ag_rpc_put_number(struct ag_json_out *out, const char *key, uint64_t value)
 {
     if (value < EXACT_MAX) {
         ag_json_put_u64(out, key, value);
@@ -20,7 +20,7 @@ void rpc_put_number(struct ag_json_out *out, const char *key, uint64_t value)
     ag_json_put_string(out, key, text);
 }
 
-void rpc_put_quantity(struct ag_json_out *out, const char *key, uint64_t value)
+void ag_rpc_put_quantity(struct ag_json_out *out, const char *key, uint64_t value)
 {
     char text[24];
     int size = snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
@@ -28,7 +28,7 @@ void rpc_put_quantity(struct ag_json_out *out, const char *key, uint64_t value)
     ag_json_put_string(out, key, text);
 }
 
-void rpc_put_base64(struct ag_json_out *out, const char *key, struct ag_bytes bytes)
+void ag_rpc_put_base64(struct ag_json_out *out, const char *key, struct ag_bytes bytes)
 {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -61,7 +61,7 @@ void rpc_put_base64(struct ag_json_out *out, const char *key, struct ag_bytes by
 
 /* ---- errors ---- */
 
-int rpc_error_code(enum ag_err err)
+int ag_rpc_error_code(enum ag_err err)
 {
     /* What the protocol itself has a code for [JSON-RPC 2.0, 5.1]; all others go by their class. */
     static const struct {
@@ -87,20 +87,20 @@ int rpc_error_code(enum ag_err err)
     return class < AG_COUNT(by_class) ? by_class[class] : -32603;
 }
 
-bool rpc_error_is_retry(enum ag_err err)
+bool ag_rpc_error_is_retry(enum ag_err err)
 {
     /* A cap on one request's size stays what it is. */
     return ag_err_class(err) == AG_CLASS_LIMIT && err != AG_ERR_NET_LIMIT;
 }
 
-void rpc_put_error(struct ag_json_out *out, const char *key, enum ag_err err,
-                   const struct ag_fault *fault, unsigned stamp_bits)
+void ag_rpc_put_error(struct ag_json_out *out, const char *key, enum ag_err err,
+                      const struct ag_fault *fault, unsigned stamp_bits)
 {
     char code[12];
     int size = snprintf(code, sizeof(code), "0x%04x", (unsigned)err);
     AG_ASSERT(size > 0 && (size_t)size < sizeof(code));
     ag_json_object(out, key);
-    ag_json_put_i64(out, "code", rpc_error_code(err));
+    ag_json_put_i64(out, "code", ag_rpc_error_code(err));
     ag_json_put_string(out, "message", ag_err_text(err));
     ag_json_object(out, "data");
     ag_json_put_string(out, "error", ag_err_name(err));
@@ -110,57 +110,57 @@ void rpc_put_error(struct ag_json_out *out, const char *key, enum ag_err err,
         ag_json_put_string(out, "field", fault->field);
     }
     if (fault != NULL && fault->has_limit) {
-        rpc_put_number(out, "limit", fault->limit);
-        rpc_put_number(out, "got", fault->got);
+        ag_rpc_put_number(out, "limit", fault->limit);
+        ag_rpc_put_number(out, "got", fault->got);
     }
     if (stamp_bits != 0) {
         ag_json_put_u64(out, "stampBits", stamp_bits);
     }
-    ag_json_put_bool(out, "retry", rpc_error_is_retry(err));
+    ag_json_put_bool(out, "retry", ag_rpc_error_is_retry(err));
     ag_json_end(out);
     ag_json_end(out);
 }
 
 /* ---- envelopes ---- */
 
-enum ag_err rpc_item_err(const struct rpc_item *item)
+enum ag_err ag_rpc_item_err(const struct rpc_item *item)
 {
     return item->err != AG_OK ? item->err : item->submission->result;
 }
 
-const struct ag_fault *rpc_item_fault(const struct rpc_item *item)
+const struct ag_fault *ag_rpc_item_fault(const struct rpc_item *item)
 {
     return item->err != AG_OK ? &item->fault : &item->submission->fault;
 }
 
-void rpc_put_item(struct ag_json_out *out, const char *key, const struct rpc_item *item)
+void ag_rpc_put_item(struct ag_json_out *out, const char *key, const struct rpc_item *item)
 {
-    enum ag_err err = rpc_item_err(item);
+    enum ag_err err = ag_rpc_item_err(item);
     ag_json_object(out, key);
     if (err != AG_OK) {
-        rpc_put_error(out, "error", err, rpc_item_fault(item),
-                      item->submission == NULL ? 0 : item->submission->stamp_bits);
+        ag_rpc_put_error(out, "error", err, ag_rpc_item_fault(item),
+                         item->submission == NULL ? 0 : item->submission->stamp_bits);
     } else {
         const struct ag_submission *submission = item->submission;
         ag_json_put_hex(out, "envelopeId", AG_VIEW(&submission->envelope_id));
-        rpc_put_number(out, "admission", submission->admission);
-        rpc_put_number(out, "deadlineMs", submission->deadline_ms);
+        ag_rpc_put_number(out, "admission", submission->admission);
+        ag_rpc_put_number(out, "deadlineMs", submission->deadline_ms);
         ag_json_put_hex(out, "receipt", ag_vec_view(&submission->receipt));
     }
     ag_json_end(out);
 }
 
-const char *rpc_tx_state_name(enum ag_tx_state state)
+const char *ag_rpc_tx_state_name(enum ag_tx_state state)
 {
     static const char *const names[] = {"unknown", "admitted", "planned", "committed"};
     return (size_t)state < AG_COUNT(names) ? names[state] : "unknown";
 }
 
-void rpc_put_outcome(struct ag_json_out *out, const char *key, const struct ag_outcome *outcome)
+void ag_rpc_put_outcome(struct ag_json_out *out, const char *key, const struct ag_outcome *outcome)
 {
     bool is_included = outcome->status == AG_OUTCOME_INCLUDED;
     ag_json_object(out, key);
-    rpc_put_number(out, "admission", outcome->admission);
+    ag_rpc_put_number(out, "admission", outcome->admission);
     ag_json_put_hex(out, "envelopeId", AG_VIEW(&outcome->envelope_id));
     ag_json_put_hex(out, "headId", AG_VIEW(&outcome->head_id));
     ag_json_put_string(out, "status", is_included ? "included" : "excluded");
@@ -190,7 +190,7 @@ static const struct {
     {AG_ORDER_HYBRID, "hybrid"},
 };
 
-const char *rpc_order_mode_name(uint8_t mode)
+const char *ag_rpc_order_mode_name(uint8_t mode)
 {
     for (size_t i = 0; i < AG_COUNT(order_modes); i++) {
         if (order_modes[i].mode == mode) {
@@ -200,7 +200,7 @@ const char *rpc_order_mode_name(uint8_t mode)
     return NULL;
 }
 
-uint8_t rpc_order_mode_find(const char *name)
+uint8_t ag_rpc_order_mode_find(const char *name)
 {
     for (size_t i = 0; i < AG_COUNT(order_modes); i++) {
         if (strcmp(order_modes[i].name, name) == 0) {
@@ -222,21 +222,21 @@ static void put_risk(struct ag_json_out *out, const struct ag_risk_snapshot *ris
     ag_json_end(out);
 }
 
-void rpc_put_header(struct ag_json_out *out, const char *key, const struct ag_batch_header *header,
-                    const struct ag_hash *digest)
+void ag_rpc_put_header(struct ag_json_out *out, const char *key,
+                       const struct ag_batch_header *header, const struct ag_hash *digest)
 {
     ag_json_object(out, key);
-    rpc_put_number(out, "number", header->number);
+    ag_rpc_put_number(out, "number", header->number);
     ag_json_put_hex(out, "digest", AG_VIEW(digest));
     ag_json_put_hex(out, "parent", AG_VIEW(&header->parent));
-    rpc_put_quantity(out, "chainId", header->chain_id);
-    rpc_put_number(out, "timeMs", header->time_ms);
-    rpc_put_number(out, "keyEpoch", header->key_epoch);
+    ag_rpc_put_quantity(out, "chainId", header->chain_id);
+    ag_rpc_put_number(out, "timeMs", header->time_ms);
+    ag_rpc_put_number(out, "keyEpoch", header->key_epoch);
     ag_json_put_hex(out, "bundleDigest", AG_VIEW(&header->bundle_digest));
-    ag_json_put_string(out, "orderMode", rpc_order_mode_name(header->order_mode));
-    rpc_put_number(out, "firstAdmission", header->first_admission);
+    ag_json_put_string(out, "orderMode", ag_rpc_order_mode_name(header->order_mode));
+    ag_rpc_put_number(out, "firstAdmission", header->first_admission);
     ag_json_put_u64(out, "admissionCount", header->admission_count);
-    rpc_put_number(out, "lastGroup", header->last_group);
+    ag_rpc_put_number(out, "lastGroup", header->last_group);
     ag_json_put_hex(out, "lastGroupDigest", AG_VIEW(&header->last_group_digest));
     ag_json_put_u64(out, "txCount", header->tx_count);
     ag_json_put_hex(out, "transactionRoot", AG_VIEW(&header->transaction_root));
@@ -250,7 +250,7 @@ void rpc_put_header(struct ag_json_out *out, const char *key, const struct ag_ba
 
 /* ---- the node ---- */
 
-void rpc_put_status(struct ag_json_out *out, const char *key, const struct ag_seq_status *status)
+void ag_rpc_put_status(struct ag_json_out *out, const char *key, const struct ag_seq_status *status)
 {
     ag_json_object(out, key);
     ag_json_put_string(out, "state", ag_node_state_name(status->state));
@@ -258,27 +258,27 @@ void rpc_put_status(struct ag_json_out *out, const char *key, const struct ag_se
         ag_json_put_string(out, "refusal", ag_err_name(status->refusal));
         ag_json_put_string(out, "refusalText", ag_err_text(status->refusal));
     }
-    rpc_put_quantity(out, "chainId", status->chain_id);
+    ag_rpc_put_quantity(out, "chainId", status->chain_id);
     ag_json_put_hex(out, "genesis", AG_VIEW(&status->genesis));
     ag_json_put_string(out, "provider", status->provider);
     ag_json_put_hex(out, "measurement", AG_ARRAY_VIEW(status->measurement));
-    rpc_put_number(out, "keyEpoch", status->key_epoch);
-    ag_json_put_string(out, "orderMode", rpc_order_mode_name(status->order_mode));
-    rpc_put_number(out, "headNumber", status->head_number);
+    ag_rpc_put_number(out, "keyEpoch", status->key_epoch);
+    ag_json_put_string(out, "orderMode", ag_rpc_order_mode_name(status->order_mode));
+    ag_rpc_put_number(out, "headNumber", status->head_number);
     ag_json_put_hex(out, "headDigest", AG_VIEW(&status->head_digest));
-    rpc_put_number(out, "headTimeMs", status->head_time_ms);
-    rpc_put_number(out, "nextAdmission", status->next_admission);
-    rpc_put_number(out, "firstUnbatched", status->first_unbatched);
-    rpc_put_number(out, "groupNumber", status->group_number);
-    rpc_put_number(out, "poolCount", status->pool_count);
-    rpc_put_number(out, "poolBytes", status->pool_bytes);
+    ag_rpc_put_number(out, "headTimeMs", status->head_time_ms);
+    ag_rpc_put_number(out, "nextAdmission", status->next_admission);
+    ag_rpc_put_number(out, "firstUnbatched", status->first_unbatched);
+    ag_rpc_put_number(out, "groupNumber", status->group_number);
+    ag_rpc_put_number(out, "poolCount", status->pool_count);
+    ag_rpc_put_number(out, "poolBytes", status->pool_bytes);
     ag_json_put_u64(out, "stampBits", status->stamp_bits);
     ag_json_put_u64(out, "batchesInFlight", status->batches_in_flight);
-    rpc_put_number(out, "outboxCount", status->outbox_count);
-    rpc_put_number(out, "startedMs", status->started_ms);
-    rpc_put_number(out, "nowMs", status->now_ms);
-    rpc_put_number(out, "collateralExpiresMs", status->collateral_expires_ms);
-    rpc_put_number(out, "counter", status->counter);
+    ag_rpc_put_number(out, "outboxCount", status->outbox_count);
+    ag_rpc_put_number(out, "startedMs", status->started_ms);
+    ag_rpc_put_number(out, "nowMs", status->now_ms);
+    ag_rpc_put_number(out, "collateralExpiresMs", status->collateral_expires_ms);
+    ag_rpc_put_number(out, "counter", status->counter);
     ag_json_end(out);
 }
 
@@ -288,8 +288,8 @@ struct health_check {
     const char *reason;
 };
 
-enum ag_err rpc_health_write(const struct rpc_core *core, struct ag_vec *vec,
-                             enum rpc_health *out_health)
+enum ag_err ag_rpc_health_write(const struct rpc_core *core, struct ag_vec *vec,
+                                enum rpc_health *out_health)
 {
     static const char *const names[] = {"good", "degraded", "bad"};
     struct ag_seq_status status;
@@ -321,8 +321,8 @@ enum ag_err rpc_health_write(const struct rpc_core *core, struct ag_vec *vec,
     ag_json_put_string(&out, "health", names[health]);
     ag_json_put_string(&out, "state", ag_node_state_name(status.state));
     ag_json_put_string(&out, "provider", status.provider);
-    rpc_put_number(&out, "headNumber", status.head_number);
-    rpc_put_number(&out, "poolCount", status.pool_count);
+    ag_rpc_put_number(&out, "headNumber", status.head_number);
+    ag_rpc_put_number(&out, "poolCount", status.pool_count);
     ag_json_array(&out, "reasons");
     for (size_t i = 0; i < AG_COUNT(checks); i++) {
         if (checks[i].is_failed) {

@@ -90,7 +90,7 @@ static void answer_error(struct ag_net_request *request, unsigned status, enum a
     struct ag_json_out out;
     ag_json_begin(&out, &text, false);
     ag_json_object(&out, NULL);
-    rpc_put_error(&out, "error", err, fault, 0);
+    ag_rpc_put_error(&out, "error", err, fault, 0);
     ag_json_end(&out);
     if (ag_json_finish(&out) != AG_OK) {
         ag_net_respond_status(request, 503);
@@ -119,7 +119,8 @@ static void route_calls(struct ag_rpc *rpc, struct ag_net_request *request, stru
         return;
     }
     struct rpc_caller caller = caller_of(rpc, request);
-    rpc_exchange_run(&rpc->core, RPC_FORM_CALLS, &caller, ag_net_body(request), on_done, request);
+    ag_rpc_exchange_run(&rpc->core, RPC_FORM_CALLS, &caller, ag_net_body(request), on_done,
+                        request);
 }
 
 static void route_envelopes(struct ag_rpc *rpc, struct ag_net_request *request,
@@ -133,8 +134,8 @@ static void route_envelopes(struct ag_rpc *rpc, struct ag_net_request *request,
     bool wants_json =
         ag_bytes_equal(ag_net_field(request, "accept"), AG_LITERAL("application/json"));
     struct rpc_caller caller = caller_of(rpc, request);
-    rpc_exchange_run(&rpc->core, wants_json ? RPC_FORM_LIST : RPC_FORM_BINARY, &caller,
-                     ag_net_body(request), on_done, request);
+    ag_rpc_exchange_run(&rpc->core, wants_json ? RPC_FORM_LIST : RPC_FORM_BINARY, &caller,
+                        ag_net_body(request), on_done, request);
 }
 
 static void route_batch(struct ag_rpc *rpc, struct ag_net_request *request, struct ag_bytes rest)
@@ -165,7 +166,7 @@ static void route_health(struct ag_rpc *rpc, struct ag_net_request *request, str
     struct ag_vec text AG_SCOPED(ag_vec_close);
     enum rpc_health health = RPC_HEALTH_BAD;
     ag_vec_init(&text, 8192);
-    if (rpc_health_write(&rpc->core, &text, &health) != AG_OK) {
+    if (ag_rpc_health_write(&rpc->core, &text, &health) != AG_OK) {
         ag_net_respond_status(request, 503);
         return;
     }
@@ -197,7 +198,7 @@ static void route_events(struct ag_rpc *rpc, struct ag_net_request *request, str
         ag_net_respond(request, 200, "text/event-stream", (struct ag_bytes){NULL, 0});
         return;
     }
-    rpc_events_open(rpc, request);
+    ag_rpc_events_open(rpc, request);
 }
 
 static route_handler route_overview;
@@ -255,7 +256,7 @@ static void answer_preflight(const struct ag_rpc *rpc, struct ag_net_request *re
     ag_net_respond(request, 204, NULL, (struct ag_bytes){NULL, 0});
 }
 
-void rpc_route(void *context, struct ag_net_request *request)
+void ag_rpc_route(void *context, struct ag_net_request *request)
 {
     struct ag_rpc *rpc = context;
     if (!is_good_host(rpc, request)) {

@@ -13,6 +13,7 @@
 #define TOKEN_SIZE      64u
 #define POOL_EVENTS_MS  250u
 #define EVENTS_PER_TURN 256u
+#define LAST_MS         1000u /* that answers may take to leave when the door closes */
 
 /* ---- the operator's token ---- */
 
@@ -109,27 +110,27 @@ static enum ag_err open_parts(struct ag_rpc *rpc, const struct ag_rpc_config *co
     }
     const struct ag_net_config net_config = {
         .listen = config->listen,
-        .handler = rpc_route,
+        .handler = ag_rpc_route,
         .context = rpc,
         .host = config->host,
         .connections_max = config->connections_max,
         .body_size_max = config->body_size_max,
     };
     AG_TRY(ag_net_open(&net_config, &rpc->net, fault));
-    AG_TRY(
-        ag_net_watch(rpc->net, rpc->core.ops.events_fd(rpc->core.node), rpc_on_node_events, rpc));
-    return ag_net_every(rpc->net, POOL_EVENTS_MS, rpc_events_pool, rpc);
+    AG_TRY(ag_net_watch(rpc->net, rpc->core.ops.events_fd(rpc->core.node), ag_rpc_on_node_events,
+                        rpc));
+    return ag_net_every(rpc->net, POOL_EVENTS_MS, ag_rpc_events_pool, rpc);
 }
 
-enum ag_err rpc_open_node(const struct ag_rpc_config *config, const struct rpc_node_ops *ops,
-                          void *node, struct ag_rpc **out, struct ag_fault *fault)
+enum ag_err ag_rpc_open_node(const struct ag_rpc_config *config, const struct rpc_node_ops *ops,
+                             void *node, struct ag_rpc **out, struct ag_fault *fault)
 {
     if (config->listen == NULL || config->host == NULL) {
         return ag_fault_set(fault, AG_ERR_ARGUMENT, "listen or host");
     }
     struct ag_rpc *rpc = ag_alloc(sizeof(*rpc));
     AG_ENSURE(rpc != NULL, AG_ERR_NO_MEMORY);
-    enum ag_err err = rpc_core_init(&rpc->core, ops, node, config);
+    enum ag_err err = ag_rpc_core_init(&rpc->core, ops, node, config);
     if (err == AG_OK) {
         err = open_parts(rpc, config, fault);
     }
@@ -151,14 +152,31 @@ void ag_rpc_close(struct ag_rpc *rpc)
         return;
     }
     ag_net_close(rpc->net); /* first: listeners are told through rpc */
-    rpc_core_close(&rpc->core);
+    ag_rpc_core_close(&rpc->core);
     ag_wipe(rpc->token, sizeof(rpc->token));
     ag_free(rpc);
 }
 
+/* Says what is left to say: answers that the sequencer gave before it stopped, and answers that are
+ * on their way to slow readers. */
+static enum ag_err say_last(struct ag_rpc *rpc)
+{
+    const struct ag_host *host = rpc->core.host;
+    uint64_t end_ns = host->monotonic_ns(host->context) + (uint64_t)LAST_MS * 1000000u;
+    ag_net_drain(rpc->net);
+    while (rpc->core.waiting_count != 0 || ag_net_connection_count(rpc->net) != 0) {
+        if (host->monotonic_ns(host->context) >= end_ns) {
+            break;
+        }
+        AG_TRY(ag_net_turn(rpc->net, 50));
+    }
+    return AG_OK;
+}
+
 enum ag_err ag_rpc_run(struct ag_rpc *rpc)
 {
-    return ag_net_run(rpc->net);
+    AG_TRY(ag_net_run(rpc->net));
+    return say_last(rpc);
 }
 
 void ag_rpc_stop(struct ag_rpc *rpc)
@@ -177,7 +195,7 @@ static void on_event(struct ag_rpc *rpc, struct ag_event *event)
 {
     switch (event->kind) {
     case AG_EVENT_SUBMISSION:
-        rpc_core_answer(&rpc->core, event->submission);
+        ag_rpc_core_answer(&rpc->core, event->submission);
         break;
     case AG_EVENT_POOL:
         rpc->is_pool_changed = true;
@@ -185,7 +203,7 @@ static void on_event(struct ag_rpc *rpc, struct ag_event *event)
         rpc->pool_bytes = event->bytes;
         break;
     case AG_EVENT_BATCH:
-        rpc_events_batch(rpc, event->number);
+        ag_rpc_events_batch(rpc, event->number);
         break;
     case AG_EVENT_STOPPED:
         ag_log(event->err == AG_OK ? AG_LOG_INFO : AG_LOG_ERROR, "rpc.sequencer_stopped",
@@ -196,7 +214,7 @@ static void on_event(struct ag_rpc *rpc, struct ag_event *event)
     }
 }
 
-void rpc_on_node_events(void *context)
+void ag_rpc_on_node_events(void *context)
 {
     struct ag_rpc *rpc = context;
     struct ag_event events[64];

@@ -40,7 +40,8 @@ AG_MUST_CHECK enum ag_err ag_rpc_token_load(const char *data_dir, const struct a
 AG_MUST_CHECK enum ag_err ag_rpc_open(const struct ag_rpc_config *config, struct ag_seq *seq,
                                       struct ag_rpc **out, struct ag_fault *fault);
 void ag_rpc_close(struct ag_rpc *rpc);
-/* Serves until ag_rpc_stop. After the sequencer has stopped the node can still be read. */
+/* Serves until ag_rpc_stop; then still says what the sequencer has answered, for at most a second.
+ * After the sequencer has stopped the node can still be read. */
 AG_MUST_CHECK enum ag_err ag_rpc_run(struct ag_rpc *rpc);
 void ag_rpc_stop(struct ag_rpc *rpc); /* any thread, any signal handler */
 uint16_t ag_rpc_port(const struct ag_rpc *rpc);

@@ -59,10 +59,10 @@ struct rpc_core {
     unsigned evidence_count;
 };
 
-AG_MUST_CHECK enum ag_err rpc_core_init(struct rpc_core *core, const struct rpc_node_ops *ops,
-                                        void *node, const struct ag_rpc_config *config);
+AG_MUST_CHECK enum ag_err ag_rpc_core_init(struct rpc_core *core, const struct rpc_node_ops *ops,
+                                           void *node, const struct ag_rpc_config *config);
 /* Frees what waits. Their submissions stay the node's. */
-void rpc_core_close(struct rpc_core *core);
+void ag_rpc_core_close(struct rpc_core *core);
 
 /* ---- exchanges ------------------------------------------------------------------------------- */
 
@@ -102,7 +102,8 @@ struct rpc_call {
 };
 
 /* `done` gets the answer: status 204 without a body, or a body that it may take. The exchange is
- * gone after it returns. Called once: before rpc_exchange_run returns, or from rpc_core_answer. */
+ * gone after it returns. Called once: before ag_rpc_exchange_run returns, or later from
+ * ag_rpc_core_answer. */
 typedef void rpc_exchange_done(void *context, unsigned status, const char *content_type,
                                struct ag_vec *body);
 
@@ -126,19 +127,21 @@ struct rpc_exchange {
 };
 
 /* Reads `body` and answers, at once or later. */
-void rpc_exchange_run(struct rpc_core *core, enum rpc_form form, const struct rpc_caller *caller,
-                      struct ag_bytes body, rpc_exchange_done *done, void *context);
+void ag_rpc_exchange_run(struct rpc_core *core, enum rpc_form form, const struct rpc_caller *caller,
+                         struct ag_bytes body, rpc_exchange_done *done, void *context);
 /* The sequencer has answered: takes the submission. */
-void rpc_core_answer(struct rpc_core *core, struct ag_submission *submission);
+void ag_rpc_core_answer(struct rpc_core *core, struct ag_submission *submission);
 
 /* Adds an envelope. What is wrong with it is kept for its answer; an error is our own failure. */
-AG_MUST_CHECK enum ag_err rpc_exchange_add(struct rpc_exchange *exchange, struct ag_bytes envelope);
+AG_MUST_CHECK enum ag_err ag_rpc_exchange_add(struct rpc_exchange *exchange,
+                                              struct ag_bytes envelope);
 /* Takes back the items from `first` on; none of them was handed over yet. */
-void rpc_exchange_drop(struct rpc_exchange *exchange, size_t first);
+void ag_rpc_exchange_drop(struct rpc_exchange *exchange, size_t first);
 /* Splits the binary body into envelopes. */
-AG_MUST_CHECK enum ag_err rpc_binary_read(struct rpc_exchange *exchange, struct ag_bytes body,
-                                          struct ag_fault *fault);
-AG_MUST_CHECK enum ag_err rpc_binary_write(const struct rpc_exchange *exchange, struct ag_vec *out);
+AG_MUST_CHECK enum ag_err ag_rpc_binary_read(struct rpc_exchange *exchange, struct ag_bytes body,
+                                             struct ag_fault *fault);
+AG_MUST_CHECK enum ag_err ag_rpc_binary_write(const struct rpc_exchange *exchange,
+                                              struct ag_vec *out);
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
@@ -168,36 +171,37 @@ struct rpc_method {
     const char *help;
     struct rpc_param params[RPC_PARAMS_MAX];
 };
-extern const struct rpc_method rpc_methods[];
-extern const size_t rpc_method_count;
-const struct rpc_method *rpc_method_find(const char *name);
+extern const struct rpc_method ag_rpc_methods[];
+extern const size_t ag_rpc_method_count;
+const struct rpc_method *ag_rpc_method_find(const char *name);
 /* RPC_PARAMS if they do not fit the method: too many, unknown or missing. */
-AG_MUST_CHECK enum ag_err rpc_params_check(struct rpc_request *request);
+AG_MUST_CHECK enum ag_err ag_rpc_params_check(struct rpc_request *request);
 
 /* ---- results --------------------------------------------------------------------------------- */
 
 /* A JSON number below 2^53, else a decimal string: what every reader of JSON keeps exact. */
-void rpc_put_number(struct ag_json_out *out, const char *key, uint64_t value);
+void ag_rpc_put_number(struct ag_json_out *out, const char *key, uint64_t value);
 /* 0x and the shortest hex, as eth_* methods have it. */
-void rpc_put_quantity(struct ag_json_out *out, const char *key, uint64_t value);
-void rpc_put_base64(struct ag_json_out *out, const char *key, struct ag_bytes bytes);
+void ag_rpc_put_quantity(struct ag_json_out *out, const char *key, uint64_t value);
+void ag_rpc_put_base64(struct ag_json_out *out, const char *key, struct ag_bytes bytes);
 /* {"code", "message", "data"}; `stamp_bits` 0: none asked for. */
-void rpc_put_error(struct ag_json_out *out, const char *key, enum ag_err err,
-                   const struct ag_fault *fault, unsigned stamp_bits);
-int rpc_error_code(enum ag_err err);
-bool rpc_error_is_retry(enum ag_err err);
-void rpc_put_status(struct ag_json_out *out, const char *key, const struct ag_seq_status *status);
-void rpc_put_header(struct ag_json_out *out, const char *key, const struct ag_batch_header *header,
-                    const struct ag_hash *digest);
-void rpc_put_outcome(struct ag_json_out *out, const char *key, const struct ag_outcome *outcome);
+void ag_rpc_put_error(struct ag_json_out *out, const char *key, enum ag_err err,
+                      const struct ag_fault *fault, unsigned stamp_bits);
+int ag_rpc_error_code(enum ag_err err);
+bool ag_rpc_error_is_retry(enum ag_err err);
+void ag_rpc_put_status(struct ag_json_out *out, const char *key,
+                       const struct ag_seq_status *status);
+void ag_rpc_put_header(struct ag_json_out *out, const char *key,
+                       const struct ag_batch_header *header, const struct ag_hash *digest);
+void ag_rpc_put_outcome(struct ag_json_out *out, const char *key, const struct ag_outcome *outcome);
 /* The answer to one envelope: its receipt or, as an element of a list, {"error": ...}. */
-void rpc_put_item(struct ag_json_out *out, const char *key, const struct rpc_item *item);
-enum ag_err rpc_item_err(const struct rpc_item *item);
-const struct ag_fault *rpc_item_fault(const struct rpc_item *item);
+void ag_rpc_put_item(struct ag_json_out *out, const char *key, const struct rpc_item *item);
+enum ag_err ag_rpc_item_err(const struct rpc_item *item);
+const struct ag_fault *ag_rpc_item_fault(const struct rpc_item *item);
 
-const char *rpc_order_mode_name(uint8_t mode); /* NULL if there is none */
-uint8_t rpc_order_mode_find(const char *name); /* 0 if there is none */
-const char *rpc_tx_state_name(enum ag_tx_state state);
+const char *ag_rpc_order_mode_name(uint8_t mode); /* NULL if there is none */
+uint8_t ag_rpc_order_mode_find(const char *name); /* 0 if there is none */
+const char *ag_rpc_tx_state_name(enum ag_tx_state state);
 
 enum rpc_health {
     RPC_HEALTH_GOOD,
@@ -205,8 +209,8 @@ enum rpc_health {
     RPC_HEALTH_BAD
 };
 /* Appends the JSON body of /health. */
-AG_MUST_CHECK enum ag_err rpc_health_write(const struct rpc_core *core, struct ag_vec *out,
-                                           enum rpc_health *out_health);
+AG_MUST_CHECK enum ag_err ag_rpc_health_write(const struct rpc_core *core, struct ag_vec *out,
+                                              enum rpc_health *out_health);
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
@@ -237,14 +241,14 @@ struct ag_rpc {
 };
 
 /* ag_rpc_open over any node. */
-AG_MUST_CHECK enum ag_err rpc_open_node(const struct ag_rpc_config *config,
-                                        const struct rpc_node_ops *ops, void *node,
-                                        struct ag_rpc **out, struct ag_fault *fault);
-void rpc_route(void *context, struct ag_net_request *request);
-void rpc_events_open(struct ag_rpc *rpc, struct ag_net_request *request);
-void rpc_events_batch(struct ag_rpc *rpc, uint64_t number);
+AG_MUST_CHECK enum ag_err ag_rpc_open_node(const struct ag_rpc_config *config,
+                                           const struct rpc_node_ops *ops, void *node,
+                                           struct ag_rpc **out, struct ag_fault *fault);
+void ag_rpc_route(void *context, struct ag_net_request *request);
+void ag_rpc_events_open(struct ag_rpc *rpc, struct ag_net_request *request);
+void ag_rpc_events_batch(struct ag_rpc *rpc, uint64_t number);
 /* Sends the newest state of the pool, if it changed; called a few times a second. */
-void rpc_events_pool(void *context);
-void rpc_on_node_events(void *context);
+void ag_rpc_events_pool(void *context);
+void ag_rpc_on_node_events(void *context);
 
 #endif

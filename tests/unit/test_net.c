@@ -109,107 +109,107 @@ static void test_urls(void)
     };
     for (size_t i = 0; i < AG_COUNT(cases); i++) {
         struct ag_http *http = NULL;
-        enum ag_err err = ag_http_open(cases[i].url, NULL, &http, NULL);
+        enum ag_err err = ag_net_http_open(cases[i].url, NULL, &http, NULL);
         if (err != cases[i].err) {
             ag_test_note("case \"%s\"", cases[i].url);
         }
         CHECK_ERR(err, cases[i].err);
         if (err == AG_OK) {
-            CHECK(strcmp(ag_http_path(http), cases[i].path) == 0);
+            CHECK(strcmp(ag_net_http_path(http), cases[i].path) == 0);
         }
-        ag_http_close(http);
+        ag_net_http_close(http);
     }
     static const struct ag_http_field bad_fields[] = {{"X-A", "b\r\nX-C: d"}, {"X A", "b"}};
     for (size_t i = 0; i < AG_COUNT(bad_fields); i++) {
         struct ag_http_options options = {.fields = &bad_fields[i], .field_count = 1};
         struct ag_http *http = NULL;
-        CHECK_ERR(ag_http_open("http://localhost", &options, &http, NULL), AG_ERR_ARGUMENT);
+        CHECK_ERR(ag_net_http_open("http://localhost", &options, &http, NULL), AG_ERR_ARGUMENT);
     }
-    ag_http_close(NULL);
+    ag_net_http_close(NULL);
 }
 
 /* ---- heads and chunks ---- */
 
+static const struct {
+    const char *name;
+    const char *text;
+    unsigned status;
+} request_cases[] = {
+    {"good", "GET /hello HTTP/1.1\r\n" HOST "\r\n", 200},
+    {"good after empty lines", "\r\n\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n", 200},
+    {"good absolute form", "GET http://a.b/hello HTTP/1.1\r\n" HOST "\r\n", 200},
+    {"good 1.0 without host", "GET /hello HTTP/1.0\r\n\r\n", 200},
+    {"good 1.7", "GET /hello HTTP/1.7\r\n" HOST "\r\n", 200},
+    {"unknown path", "GET /nothing HTTP/1.1\r\n" HOST "\r\n", 404},
+    {"no version", "GET /hello\r\n" HOST "\r\n", 400},
+    {"version 2", "GET /hello HTTP/2.0\r\n" HOST "\r\n", 505},
+    {"not http", "GET /hello XTTP/1.1\r\n" HOST "\r\n", 400},
+    {"method with a bracket", "G(T /hello HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"no method", " /hello HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"two spaces", "GET  /hello HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"relative target", "GET hello HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"star for GET", "GET * HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"fragment", "GET /hello#x HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"control in target", "GET /he\001lo HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"absolute without authority", "GET http:///hello HTTP/1.1\r\n" HOST "\r\n", 400},
+    {"no host", "GET /hello HTTP/1.1\r\n\r\n", 400},
+    {"two hosts", "GET /hello HTTP/1.1\r\n" HOST HOST "\r\n", 400},
+    {"bare line feeds", "GET /hello HTTP/1.1\nHost: x\n\n", 400},
+    {"one bare line feed", "GET /hello HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400},
+    {"bare carriage return", "GET /hello HTTP/1.1\r\nHost: x\ry\r\n\r\n", 400},
+    {"folded field", "GET /hello HTTP/1.1\r\n" HOST "A: b\r\n c\r\n\r\n", 400},
+    {"space before colon", "GET /hello HTTP/1.1\r\nHost : x\r\n\r\n", 400},
+    {"no colon", "GET /hello HTTP/1.1\r\n" HOST "nothing\r\n\r\n", 400},
+    {"empty name", "GET /hello HTTP/1.1\r\n" HOST ": x\r\n\r\n", 400},
+    {"control in value", "GET /hello HTTP/1.1\r\n" HOST "A: b\001\r\n\r\n", 400},
+    {"length twice",
+     "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400},
+    {"length list", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1, 1\r\n\r\nx", 400},
+    {"length with sign", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\nx", 400},
+    {"negative length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\nx", 400},
+    {"hex length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 0x1\r\n\r\nx", 400},
+    {"empty length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length:\r\n\r\nx", 400},
+    {"length over 64 bits",
+     "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551617\r\n\r\nx", 400},
+    {"length over the limit", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 9999999999\r\n\r\n",
+     413},
+    {"length and chunks",
+     "POST /echo HTTP/1.1\r\n" HOST
+     "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     400},
+    {"other coding", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", 501},
+    {"coding twice",
+     "POST /echo HTTP/1.1\r\n" HOST
+     "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     400},
+    {"chunks in 1.0", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+    {"chunk size missing", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n\r\n",
+     400},
+    {"chunk size not hex", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nx\r\n",
+     400},
+    {"chunk over the limit",
+     "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nffffffff\r\n", 413},
+    {"chunk size too long",
+     "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n00000000000000001\r\n", 413},
+    {"chunk without end",
+     "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n", 400},
+    {"chunk with bare line feed",
+     "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\nx\r\n", 400},
+    {"expectation", "POST /echo HTTP/1.1\r\n" HOST "Expect: magic\r\n\r\n", 417},
+};
+
 static void test_requests_refused(void)
 {
-    static const struct {
-        const char *name;
-        const char *text;
-        unsigned status;
-    } cases[] = {
-        {"good", "GET /hello HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"good after empty lines", "\r\n\r\nGET /hello HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"good absolute form", "GET http://a.b/hello HTTP/1.1\r\n" HOST "\r\n", 200},
-        {"good 1.0 without host", "GET /hello HTTP/1.0\r\n\r\n", 200},
-        {"good 1.7", "GET /hello HTTP/1.7\r\n" HOST "\r\n", 200},
-        {"unknown path", "GET /nothing HTTP/1.1\r\n" HOST "\r\n", 404},
-        {"no version", "GET /hello\r\n" HOST "\r\n", 400},
-        {"version 2", "GET /hello HTTP/2.0\r\n" HOST "\r\n", 505},
-        {"not http", "GET /hello XTTP/1.1\r\n" HOST "\r\n", 400},
-        {"method with a bracket", "G(T /hello HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"no method", " /hello HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"two spaces", "GET  /hello HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"relative target", "GET hello HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"star for GET", "GET * HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"fragment", "GET /hello#x HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"control in target", "GET /he\001lo HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"absolute without authority", "GET http:///hello HTTP/1.1\r\n" HOST "\r\n", 400},
-        {"no host", "GET /hello HTTP/1.1\r\n\r\n", 400},
-        {"two hosts", "GET /hello HTTP/1.1\r\n" HOST HOST "\r\n", 400},
-        {"bare line feeds", "GET /hello HTTP/1.1\nHost: x\n\n", 400},
-        {"one bare line feed", "GET /hello HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400},
-        {"bare carriage return", "GET /hello HTTP/1.1\r\nHost: x\ry\r\n\r\n", 400},
-        {"folded field", "GET /hello HTTP/1.1\r\n" HOST "A: b\r\n c\r\n\r\n", 400},
-        {"space before colon", "GET /hello HTTP/1.1\r\nHost : x\r\n\r\n", 400},
-        {"no colon", "GET /hello HTTP/1.1\r\n" HOST "nothing\r\n\r\n", 400},
-        {"empty name", "GET /hello HTTP/1.1\r\n" HOST ": x\r\n\r\n", 400},
-        {"control in value", "GET /hello HTTP/1.1\r\n" HOST "A: b\001\r\n\r\n", 400},
-        {"length twice",
-         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400},
-        {"length list", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1, 1\r\n\r\nx", 400},
-        {"length with sign", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\nx", 400},
-        {"negative length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\nx", 400},
-        {"hex length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 0x1\r\n\r\nx", 400},
-        {"empty length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length:\r\n\r\nx", 400},
-        {"length over 64 bits",
-         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551617\r\n\r\nx", 400},
-        {"length over the limit",
-         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 9999999999\r\n\r\n", 413},
-        {"length and chunks",
-         "POST /echo HTTP/1.1\r\n" HOST
-         "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-         400},
-        {"other coding", "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", 501},
-        {"coding twice",
-         "POST /echo HTTP/1.1\r\n" HOST
-         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-         400},
-        {"chunks in 1.0", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-         400},
-        {"chunk size missing",
-         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n\r\n", 400},
-        {"chunk size not hex",
-         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nx\r\n", 400},
-        {"chunk over the limit",
-         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nffffffff\r\n", 413},
-        {"chunk size too long",
-         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n00000000000000001\r\n",
-         413},
-        {"chunk without end",
-         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n", 400},
-        {"chunk with bare line feed",
-         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\nx\r\n", 400},
-        {"expectation", "POST /echo HTTP/1.1\r\n" HOST "Expect: magic\r\n\r\n", 417},
-    };
     struct fixture fixture;
     start(&fixture, (struct ag_net_config){.body_size_max = 1u << 20});
-    for (size_t i = 0; i < AG_COUNT(cases); i++) {
+    for (size_t i = 0; i < AG_COUNT(request_cases); i++) {
         bool has_closed = false;
-        unsigned status = status_of(&fixture, cases[i].text, strlen(cases[i].text), &has_closed);
-        if (status != cases[i].status) {
-            ag_test_note("case: %s", cases[i].name);
+        unsigned status =
+            status_of(&fixture, request_cases[i].text, strlen(request_cases[i].text), &has_closed);
+        if (status != request_cases[i].status) {
+            ag_test_note("case: %s", request_cases[i].name);
         }
-        CHECK_U64(status, cases[i].status);
+        CHECK_U64(status, request_cases[i].status);
         if (status != 200 && status != 404) {
             CHECK(has_closed); /* what follows a bad request is never looked at */
         }
@@ -236,7 +236,7 @@ static void test_chunks_in_any_pieces(void)
             if (end > sizeof(text) - 1u) {
                 end = sizeof(text) - 1u;
             }
-            CHECK_OK(http_chunks_decode(&chunks, data, &write_at, &read_at, end, 1000));
+            CHECK_OK(ag_net_http_chunks_decode(&chunks, data, &write_at, &read_at, end, 1000));
         }
         CHECK(chunks.state == HTTP_CHUNK_DONE);
         CHECK_BYTES(ag_bytes_of(data, write_at), AG_LITERAL("hello 0123456789"));
@@ -246,7 +246,7 @@ static void test_chunks_in_any_pieces(void)
     uint8_t data[] = "9\r\n123456789\r\n8\r\n";
     size_t write_at = 0;
     size_t read_at = 0;
-    CHECK_ERR(http_chunks_decode(&chunks, data, &write_at, &read_at, sizeof(data) - 1u, 16),
+    CHECK_ERR(ag_net_http_chunks_decode(&chunks, data, &write_at, &read_at, sizeof(data) - 1u, 16),
               AG_ERR_NET_LIMIT);
 }
 
@@ -272,7 +272,7 @@ static void test_answers_refused(void)
         struct http_head head;
         size_t size = strlen(cases[i].text);
         memcpy(data, cases[i].text, size);
-        CHECK_ERR(http_answer_parse(data, size, &head), cases[i].err);
+        CHECK_ERR(ag_net_http_answer_parse(data, size, &head), cases[i].err);
     }
 }
 
@@ -287,7 +287,7 @@ static void test_sizes(void)
 
     int used = snprintf(text, sizeof(text), "GET /hello?");
     memset(text + used, 'a', 300);
-    strcpy(text + used + 300, " HTTP/1.1\r\n" HOST "\r\n");
+    (void)snprintf(text + used + 300, 100, " HTTP/1.1\r\n" HOST "\r\n");
     CHECK_U64(status_of(&fixture, text, strlen(text), NULL), 414);
 
     memset(text, 'G', 3000); /* a request line without end */
@@ -295,14 +295,14 @@ static void test_sizes(void)
 
     used = snprintf(text, sizeof(text), "GET /hello HTTP/1.1\r\n" HOST "A: ");
     memset(text + used, 'b', 3000);
-    strcpy(text + used + 3000, "\r\n\r\n");
+    (void)snprintf(text + used + 3000, 100, "\r\n\r\n");
     CHECK_U64(status_of(&fixture, text, strlen(text), NULL), 431);
 
     used = snprintf(text, sizeof(text), "GET /hello HTTP/1.1\r\n" HOST);
     for (unsigned i = 0; i < AG_LIMIT_HTTP_FIELDS; i++) {
         used += snprintf(text + used, sizeof(text) - (size_t)used, "a%u: b\r\n", i);
     }
-    strcpy(text + used, "\r\n");
+    (void)snprintf(text + used, 100, "\r\n");
     CHECK_U64(status_of(&fixture, text, strlen(text), NULL), 431);
 
     /* The body limit is met to the byte, announced or in chunks. */
@@ -329,9 +329,9 @@ static void test_refusal_is_heard(void)
     uint8_t *data = NULL;
     CHECK_OK(ag_vec_extend(&body, 1u << 20, &data));
     char url[64];
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u/echo", ag_net_port(fixture.net));
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/echo", ag_net_port(fixture.net));
     unsigned status = 0;
-    CHECK_OK(ag_http_post(url, NULL, "text/plain", ag_vec_view(&body), &out, &status));
+    CHECK_OK(ag_net_http_post(url, NULL, "text/plain", ag_vec_view(&body), &out, &status));
     CHECK_U64(status, 413);
     ag_vec_close(&body);
     ag_vec_close(&out);

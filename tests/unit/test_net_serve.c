@@ -29,7 +29,7 @@ static void test_pipeline(void)
     const char *at = answer;
     for (unsigned i = 0; i < 100 && at != NULL; i++) {
         char wanted[16];
-        snprintf(wanted, sizeof(wanted), "<%05u>", i);
+        (void)snprintf(wanted, sizeof(wanted), "<%05u>", i);
         at = strstr(at, wanted); /* in order */
         CHECK(at != NULL);
     }
@@ -292,46 +292,48 @@ static void test_client(void)
     struct fixture fixture;
     start(&fixture, (struct ag_net_config){.idle_timeout_ms = 300});
     char url[64];
-    snprintf(url, sizeof(url), "http://localhost:%u/echo", ag_net_port(fixture.net));
+    (void)snprintf(url, sizeof(url), "http://localhost:%u/echo", ag_net_port(fixture.net));
     struct ag_http_field field = {"User-Agent", "test"};
     struct ag_http_options options = {.timeout_ms = 2000, .fields = &field, .field_count = 1};
     struct ag_http *http = NULL;
     struct ag_vec out;
     unsigned status = 0;
     ag_vec_init(&out, 100000);
-    CHECK_OK(ag_http_open(url, &options, &http, NULL));
-    CHECK_OK(ag_http_call(http, NULL, "text/plain", AG_LITERAL("one"), &out, &status));
-    CHECK_OK(ag_http_call(http, NULL, "text/plain", AG_LITERAL("two"), &out, &status));
+    CHECK_OK(ag_net_http_open(url, &options, &http, NULL));
+    CHECK_OK(ag_net_http_call(http, NULL, "text/plain", AG_LITERAL("one"), &out, &status));
+    CHECK_OK(ag_net_http_call(http, NULL, "text/plain", AG_LITERAL("two"), &out, &status));
     CHECK_BYTES(ag_vec_view(&out), AG_LITERAL("onetwo"));
     CHECK_U64(wait_connections(&fixture, 1), 1); /* one connection for both */
     usleep(600000);                              /* the server closes it meanwhile */
     out.size = 0;
-    CHECK_OK(ag_http_get(http, "/field?v=x", &out, &status));
+    CHECK_OK(ag_net_http_get(http, "/field?v=x", &out, &status));
     CHECK_BYTES(ag_vec_view(&out), AG_LITERAL("test"));
-    CHECK_OK(ag_http_get(http, "/nothing", &out, &status));
+    CHECK_OK(ag_net_http_get(http, "/nothing", &out, &status));
     CHECK_U64(status, 404);
-    CHECK_ERR(ag_http_get(http, "nothing", &out, &status), AG_ERR_TEXT);
-    CHECK_ERR(ag_http_get(http, "/a b", &out, &status), AG_ERR_TEXT);
-    CHECK_ERR(ag_http_call(http, NULL, NULL, AG_LITERAL(""), &out, &status), AG_ERR_ARGUMENT);
-    CHECK_ERR(ag_http_call(http, NULL, "a\r\nb", AG_LITERAL(""), &out, &status), AG_ERR_ARGUMENT);
+    CHECK_ERR(ag_net_http_get(http, "nothing", &out, &status), AG_ERR_TEXT);
+    CHECK_ERR(ag_net_http_get(http, "/a b", &out, &status), AG_ERR_TEXT);
+    CHECK_ERR(ag_net_http_call(http, NULL, NULL, AG_LITERAL(""), &out, &status), AG_ERR_ARGUMENT);
+    CHECK_ERR(ag_net_http_call(http, NULL, "a\r\nb", AG_LITERAL(""), &out, &status),
+              AG_ERR_ARGUMENT);
 
     /* An answer over the limit is no answer, and the output is as before. */
     out.size = 0;
-    CHECK_ERR(ag_http_get(http, "/big?size=100001", &out, &status), AG_ERR_NET_LIMIT);
+    CHECK_ERR(ag_net_http_get(http, "/big?size=100001", &out, &status), AG_ERR_NET_LIMIT);
     CHECK_U64(out.size, 0);
-    CHECK_OK(ag_http_get(http, "/big?size=100000", &out, &status));
+    CHECK_OK(ag_net_http_get(http, "/big?size=100000", &out, &status));
     CHECK_U64(out.size, 100000);
-    ag_http_close(http);
+    ag_net_http_close(http);
 
     /* Silence. */
     options.timeout_ms = 300;
     out.size = 0;
-    CHECK_OK(ag_http_open(url, &options, &http, NULL));
-    CHECK_ERR(ag_http_get(http, "/late", &out, &status), AG_ERR_NET_TIMEOUT);
-    ag_http_close(http);
+    CHECK_OK(ag_net_http_open(url, &options, &http, NULL));
+    CHECK_ERR(ag_net_http_get(http, "/late", &out, &status), AG_ERR_NET_TIMEOUT);
+    ag_net_http_close(http);
     CHECK_OK(ag_queue_push(fixture.queue, &fixture));
     stop(&fixture);
-    CHECK_ERR(ag_http_post(url, &options, "text/plain", AG_LITERAL(""), &out, &status), AG_ERR_NET);
+    CHECK_ERR(ag_net_http_post(url, &options, "text/plain", AG_LITERAL(""), &out, &status),
+              AG_ERR_NET);
     ag_vec_close(&out);
 }
 
@@ -386,12 +388,13 @@ static void test_client_against_liars(void)
         pthread_t thread;
         CHECK(pthread_create(&thread, NULL, run_liar, &liar) == 0);
         char url[64];
-        snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(address.sin_port));
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(address.sin_port));
         struct ag_vec out;
         unsigned status = 0;
         ag_vec_init(&out, 1000);
         struct ag_http_options options = {.timeout_ms = 2000};
-        enum ag_err err = ag_http_post(url, &options, "text/plain", AG_LITERAL("x"), &out, &status);
+        enum ag_err err =
+            ag_net_http_post(url, &options, "text/plain", AG_LITERAL("x"), &out, &status);
         if (err != cases[i].err) {
             ag_test_note("case %zu", i);
         }
@@ -415,20 +418,21 @@ static void test_follow(void)
     struct fixture fixture;
     start(&fixture, (struct ag_net_config){.heartbeat_ms = 100});
     char url[64];
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u", ag_net_port(fixture.net));
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", ag_net_port(fixture.net));
     struct ag_http *http = NULL;
     struct ag_vec out;
     unsigned status = 0;
     ag_vec_init(&out, 1000);
-    CHECK_OK(ag_http_open(url, NULL, &http, NULL));
-    CHECK_ERR(ag_http_follow(http, "/events", 3000, collect, &out, &status), AG_ERR_CANCELLED);
+    CHECK_OK(ag_net_http_open(url, NULL, &http, NULL));
+    CHECK_ERR(ag_net_http_follow(http, "/events", 3000, collect, &out, &status), AG_ERR_CANCELLED);
     CHECK_U64(status, 200);
     CHECK_BYTES(ag_bytes_head(ag_vec_view(&out), 6), AG_LITERAL(":\n\n:\n\n"));
-    CHECK_ERR(ag_http_follow(http, "/nothing", 3000, collect, &out, &status), AG_ERR_NET_PROTOCOL);
+    CHECK_ERR(ag_net_http_follow(http, "/nothing", 3000, collect, &out, &status),
+              AG_ERR_NET_PROTOCOL);
     CHECK_U64(status, 404);
-    CHECK_ERR(ag_http_follow(http, "/events", 0, collect, &out, &status), AG_ERR_ARGUMENT);
-    CHECK_ERR(ag_http_follow(http, "/events", 20, collect, &out, &status), AG_ERR_NET_TIMEOUT);
-    ag_http_close(http);
+    CHECK_ERR(ag_net_http_follow(http, "/events", 0, collect, &out, &status), AG_ERR_ARGUMENT);
+    CHECK_ERR(ag_net_http_follow(http, "/events", 20, collect, &out, &status), AG_ERR_NET_TIMEOUT);
+    ag_net_http_close(http);
     ag_vec_close(&out);
     stop(&fixture);
 }
@@ -442,9 +446,9 @@ static void test_socket_file(void)
     char path[64];
     char listen[80];
     char url[96];
-    snprintf(path, sizeof(path), "%s/s", directory);
-    snprintf(listen, sizeof(listen), "unix:%s", path);
-    snprintf(url, sizeof(url), "http://unix:%s:/hello", path);
+    (void)snprintf(path, sizeof(path), "%s/s", directory);
+    (void)snprintf(listen, sizeof(listen), "unix:%s", path);
+    (void)snprintf(url, sizeof(url), "http://unix:%s:/hello", path);
 
     struct ag_net_config config = {.listen = listen, .handler = handle, .host = ag_host_system()};
     struct ag_net *net = NULL;
@@ -470,7 +474,7 @@ static void test_socket_file(void)
     struct ag_vec out;
     unsigned status = 0;
     ag_vec_init(&out, 100);
-    CHECK_OK(ag_http_post(url, NULL, "text/plain", AG_LITERAL(""), &out, &status));
+    CHECK_OK(ag_net_http_post(url, NULL, "text/plain", AG_LITERAL(""), &out, &status));
     CHECK_BYTES(ag_vec_view(&out), AG_LITERAL("hello"));
     ag_vec_close(&out);
     stop(&fixture);
@@ -511,7 +515,7 @@ static void test_open_refused(void)
     config.listen = "127.0.0.1:0";
     CHECK_OK(ag_net_open(&config, &net, NULL));
     char taken[32];
-    snprintf(taken, sizeof(taken), "%u", ag_net_port(net));
+    (void)snprintf(taken, sizeof(taken), "%u", ag_net_port(net));
     struct ag_net *second = NULL;
     config.listen = taken;
     struct ag_fault fault = {0};

@@ -29,7 +29,7 @@ static void core_open(struct core_fixture *fixture)
                                    .version = "0.1.0",
                                    .drain = on_drain,
                                    .drain_context = &drain_count};
-    CHECK_OK(rpc_core_init(&fixture->core, &fake_ops, &fixture->fake, &config));
+    CHECK_OK(ag_rpc_core_init(&fixture->core, &fake_ops, &fixture->fake, &config));
     /* Room for answers beforehand, so that no allocation of the test itself is made to fail. */
     uint8_t *room = NULL;
     ag_vec_init(&fixture->body, 256u << 20);
@@ -39,7 +39,7 @@ static void core_open(struct core_fixture *fixture)
 
 static void core_close(struct core_fixture *fixture)
 {
-    rpc_core_close(&fixture->core);
+    ag_rpc_core_close(&fixture->core);
     ag_vec_close(&fixture->body);
     fake_close(&fixture->fake);
 }
@@ -49,7 +49,7 @@ static void on_done(void *context, unsigned status, const char *content_type, st
     struct core_fixture *fixture = context;
     fixture->status = status;
     fixture->answer_count++;
-    snprintf(fixture->type, sizeof(fixture->type), "%s", content_type);
+    (void)snprintf(fixture->type, sizeof(fixture->type), "%s", content_type);
     fixture->body.size = 0;
     if (ag_vec_append(&fixture->body, ag_vec_view(body)) != AG_OK ||
         ag_vec_append(&fixture->body, ag_bytes_of("", 1)) != AG_OK) {
@@ -61,7 +61,7 @@ static const char *run_form(struct core_fixture *fixture, enum rpc_form form, st
 {
     fixture->answer_count = 0;
     fixture->body.size = 0;
-    rpc_exchange_run(&fixture->core, form, &fixture->caller, body, on_done, fixture);
+    ag_rpc_exchange_run(&fixture->core, form, &fixture->caller, body, on_done, fixture);
     fake_pump(&fixture->fake, &fixture->core);
     return fixture->body.size == 0 ? "(no answer)" : (const char *)fixture->body.data;
 }
@@ -193,85 +193,85 @@ static void test_bounds(void)
 #define ID_OF(first) first "00000000000000000000000000000000000000000000000000000000000000"
 
 /* Each method once well, and every way to call it wrongly. */
+static const struct {
+    const char *method;
+    const char *params;
+    const char *part; /* of the answer */
+} method_cases[] = {
+    {"aegis_getBundle", "[]", "\"result\":{\"bundle\":\"0x62756e646c65\"}"},
+    {"aegis_getBundle", "[1]", "\"code\":-32602"},
+    {"aegis_getBundle", "{\"x\":1}", "\"code\":-32602"},
+    {"aegis_getEvidence", "[]", "\"evidence\":\"0x71756f7465\""},
+    {"aegis_getEvidence", "[null]", "\"evidence\":\"0x71756f7465\""},
+    {"aegis_getEvidence", "[\"0x" ID_OF("ab") "\"]", "\"evidence\":\"0x71756f7465ab00"},
+    {"aegis_getEvidence", "{\"nonce\":\"" ID_OF("ab") "\"}", "\"evidence\":\"0x71756f7465ab00"},
+    {"aegis_getEvidence", "[\"0xab\"]", "\"field\":\"nonce\""},
+    {"aegis_getEvidence", "[12]", "\"field\":\"nonce\""},
+    {"aegis_getStatus", "[]", "\"field\":\"envelopeId\""},
+    {"aegis_getStatus", "[\"0x" ID_OF("00") "\"]", "\"state\":\"unknown\"}"},
+    {"aegis_getStatus", "[\"0x" ID_OF("01") "\"]", "\"state\":\"admitted\",\"admission\":7}"},
+    {"aegis_getStatus", "[\"0x" ID_OF("02") "\"]", "\"state\":\"planned\",\"admission\":7}"},
+    {"aegis_getStatus", "[\"0x" ID_OF("03") "\"]",
+     "\"state\":\"committed\",\"admission\":7,\"batch\":3,\"outcome\":{\"admission\":7,"},
+    {"aegis_getStatus", "[\"0x" ID_OF("03") "\"]", "\"status\":\"included\",\"txIndex\":0,"},
+    {"aegis_getStatus", "[\"0x" ID_OF("45") "\"]",
+     "\"status\":\"excluded\",\"reason\":\"ENVELOPE_EXPIRED\",\"reasonCode\":\"0x0706\""},
+    {"aegis_getStatus", "[\"0x" ID_OF("ff") "\"]", "\"code\":-32014"},
+    {"aegis_getStatus", "[\"0x" ID_OF("0") "\"]", "\"code\":-32602"},
+    {"aegis_getAdmissionReceipt", "[\"0x" ID_OF("01") "\"]", "\"receipt\":\"0x72656365697074\""},
+    {"aegis_getAdmissionReceipt", "[\"0x" ID_OF("00") "\"]",
+     "\"code\":-32010,\"message\":\"nothing is stored under this name\""},
+    {"aegis_getOutcomeReceipt", "{\"envelopeId\":\"0x" ID_OF("01") "\"}", "0x72656365697074"},
+    {"aegis_getOutcomeReceipt", "{\"id\":\"0x" ID_OF("01") "\"}", "\"code\":-32602"},
+    {"aegis_getBatch", "[\"latest\"]", "\"result\":{\"number\":3,\"digest\":\"0x030303"},
+    {"aegis_getBatch", "[1]", "\"number\":1,"},
+    {"aegis_getBatch", "[\"2\"]", "\"number\":2,"},
+    {"aegis_getBatch", "[\"0x2\"]", "\"number\":2,"},
+    {"aegis_getBatch", "[0]", "\"error\":\"BATCH_NUMBER\""},
+    {"aegis_getBatch", "[4]", "\"error\":\"BATCH_NUMBER\""},
+    {"aegis_getBatch", "[-1]", "\"code\":-32602"},
+    {"aegis_getBatch", "[\"newest\"]", "\"code\":-32602"},
+    {"aegis_getBatch", "[true]", "\"code\":-32602"},
+    {"aegis_getBatch", "[]", "\"code\":-32602"},
+    {"aegis_listBatches", "[]", "[{\"number\":1,"},
+    {"aegis_listBatches", "[2,1]", "\"result\":[{\"number\":2,"},
+    {"aegis_listBatches", "[9]", "\"result\":[]"},
+    {"aegis_listBatches", "[1,0]", "\"result\":[]"},
+    {"aegis_listBatches", "{\"count\":257}", "\"limit\":256,\"got\":257"},
+    {"aegis_listBatches", "[\"18446744073709551615\"]", "\"result\":[]"},
+    {"aegis_getBatchOutcomes", "[\"latest\",1,1]", "\"result\":[{\"admission\":2,"},
+    {"aegis_getBatchOutcomes", "[1]", "\"reason\":\"ENVELOPE_NONCE\""},
+    {"aegis_getBatchOutcomes", "[9]", "\"error\":\"BATCH_NUMBER\""},
+    {"aegis_exportBatch", "[1]", "\"file\":\"0x66666666666666666666\""},
+    {"aegis_exportBatch", "[1,\"base64\"]", "\"file\":\"ZmZmZmZmZmZmZg==\""},
+    {"aegis_exportBatch", "[1,\"base32\"]", "\"field\":\"encoding\""},
+    {"aegis_exportBatch", "[1,2]", "\"field\":\"encoding\""},
+    {"aegis_nodeStatus", "[]", "\"state\":\"running\",\"chainId\":\"0x2105\""},
+    {"aegis_getOrderMode", "[]", "\"result\":{\"mode\":\"hybrid\"}"},
+    {"aegis_setOrderMode", "[\"risk-aware\"]", "\"code\":-32011"},
+    {"aegis_drain", "[]", "\"error\":\"RPC_AUTH\""},
+    {"aegis_version", "[]", "\"version\":\"0.1.0\""},
+    {"aegis_methods", "[]", "{\"name\":\"aegis_getBundle\",\"help\":"},
+    {"eth_chainId", "[]", "\"result\":\"0x2105\""},
+    {"net_version", "[]", "\"result\":\"8453\""},
+    {"web3_clientVersion", "[]", "\"result\":\"aegis/v0.1.0\""},
+    {"eth_sendRawTransaction", "[\"0x02\"]",
+     "\"code\":-32015,\"message\":\"transactions must be sealed: use aegis tx send\""},
+    {"eth_sendTransaction", "[]", "\"code\":-32601"},
+};
+
 static void test_methods(void)
 {
-    static const struct {
-        const char *method;
-        const char *params;
-        const char *part; /* of the answer */
-    } cases[] = {
-        {"aegis_getBundle", "[]", "\"result\":{\"bundle\":\"0x62756e646c65\"}"},
-        {"aegis_getBundle", "[1]", "\"code\":-32602"},
-        {"aegis_getBundle", "{\"x\":1}", "\"code\":-32602"},
-        {"aegis_getEvidence", "[]", "\"evidence\":\"0x71756f7465\""},
-        {"aegis_getEvidence", "[null]", "\"evidence\":\"0x71756f7465\""},
-        {"aegis_getEvidence", "[\"0x" ID_OF("ab") "\"]", "\"evidence\":\"0x71756f7465ab00"},
-        {"aegis_getEvidence", "{\"nonce\":\"" ID_OF("ab") "\"}", "\"evidence\":\"0x71756f7465ab00"},
-        {"aegis_getEvidence", "[\"0xab\"]", "\"field\":\"nonce\""},
-        {"aegis_getEvidence", "[12]", "\"field\":\"nonce\""},
-        {"aegis_getStatus", "[]", "\"field\":\"envelopeId\""},
-        {"aegis_getStatus", "[\"0x" ID_OF("00") "\"]", "\"state\":\"unknown\"}"},
-        {"aegis_getStatus", "[\"0x" ID_OF("01") "\"]", "\"state\":\"admitted\",\"admission\":7}"},
-        {"aegis_getStatus", "[\"0x" ID_OF("02") "\"]", "\"state\":\"planned\",\"admission\":7}"},
-        {"aegis_getStatus", "[\"0x" ID_OF("03") "\"]",
-         "\"state\":\"committed\",\"admission\":7,\"batch\":3,\"outcome\":{\"admission\":7,"},
-        {"aegis_getStatus", "[\"0x" ID_OF("03") "\"]", "\"status\":\"included\",\"txIndex\":0,"},
-        {"aegis_getStatus", "[\"0x" ID_OF("45") "\"]",
-         "\"status\":\"excluded\",\"reason\":\"ENVELOPE_EXPIRED\",\"reasonCode\":\"0x0706\""},
-        {"aegis_getStatus", "[\"0x" ID_OF("ff") "\"]", "\"code\":-32014"},
-        {"aegis_getStatus", "[\"0x" ID_OF("0") "\"]", "\"code\":-32602"},
-        {"aegis_getAdmissionReceipt", "[\"0x" ID_OF("01") "\"]",
-         "\"receipt\":\"0x72656365697074\""},
-        {"aegis_getAdmissionReceipt", "[\"0x" ID_OF("00") "\"]",
-         "\"code\":-32010,\"message\":\"nothing is stored under this name\""},
-        {"aegis_getOutcomeReceipt", "{\"envelopeId\":\"0x" ID_OF("01") "\"}", "0x72656365697074"},
-        {"aegis_getOutcomeReceipt", "{\"id\":\"0x" ID_OF("01") "\"}", "\"code\":-32602"},
-        {"aegis_getBatch", "[\"latest\"]", "\"result\":{\"number\":3,\"digest\":\"0x030303"},
-        {"aegis_getBatch", "[1]", "\"number\":1,"},
-        {"aegis_getBatch", "[\"2\"]", "\"number\":2,"},
-        {"aegis_getBatch", "[\"0x2\"]", "\"number\":2,"},
-        {"aegis_getBatch", "[0]", "\"error\":\"BATCH_NUMBER\""},
-        {"aegis_getBatch", "[4]", "\"error\":\"BATCH_NUMBER\""},
-        {"aegis_getBatch", "[-1]", "\"code\":-32602"},
-        {"aegis_getBatch", "[\"newest\"]", "\"code\":-32602"},
-        {"aegis_getBatch", "[true]", "\"code\":-32602"},
-        {"aegis_getBatch", "[]", "\"code\":-32602"},
-        {"aegis_listBatches", "[]", "[{\"number\":1,"},
-        {"aegis_listBatches", "[2,1]", "\"result\":[{\"number\":2,"},
-        {"aegis_listBatches", "[9]", "\"result\":[]"},
-        {"aegis_listBatches", "[1,0]", "\"result\":[]"},
-        {"aegis_listBatches", "{\"count\":257}", "\"limit\":256,\"got\":257"},
-        {"aegis_listBatches", "[\"18446744073709551615\"]", "\"result\":[]"},
-        {"aegis_getBatchOutcomes", "[\"latest\",1,1]", "\"result\":[{\"admission\":2,"},
-        {"aegis_getBatchOutcomes", "[1]", "\"reason\":\"ENVELOPE_NONCE\""},
-        {"aegis_getBatchOutcomes", "[9]", "\"error\":\"BATCH_NUMBER\""},
-        {"aegis_exportBatch", "[1]", "\"file\":\"0x66666666666666666666\""},
-        {"aegis_exportBatch", "[1,\"base64\"]", "\"file\":\"ZmZmZmZmZmZmZg==\""},
-        {"aegis_exportBatch", "[1,\"base32\"]", "\"field\":\"encoding\""},
-        {"aegis_exportBatch", "[1,2]", "\"field\":\"encoding\""},
-        {"aegis_nodeStatus", "[]", "\"state\":\"running\",\"chainId\":\"0x2105\""},
-        {"aegis_getOrderMode", "[]", "\"result\":{\"mode\":\"hybrid\"}"},
-        {"aegis_setOrderMode", "[\"risk-aware\"]", "\"code\":-32011"},
-        {"aegis_drain", "[]", "\"error\":\"RPC_AUTH\""},
-        {"aegis_version", "[]", "\"version\":\"0.1.0\""},
-        {"aegis_methods", "[]", "{\"name\":\"aegis_getBundle\",\"help\":"},
-        {"eth_chainId", "[]", "\"result\":\"0x2105\""},
-        {"net_version", "[]", "\"result\":\"8453\""},
-        {"web3_clientVersion", "[]", "\"result\":\"aegis/v0.1.0\""},
-        {"eth_sendRawTransaction", "[\"0x02\"]",
-         "\"code\":-32015,\"message\":\"transactions must be sealed: use aegis tx send\""},
-        {"eth_sendTransaction", "[]", "\"code\":-32601"},
-    };
     struct core_fixture fixture;
     core_open(&fixture);
-    for (size_t i = 0; i < AG_COUNT(cases); i++) {
+    for (size_t i = 0; i < AG_COUNT(method_cases); i++) {
         char text[512];
-        snprintf(text, sizeof(text),
-                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", cases[i].method,
-                 cases[i].params);
-        bool is_right = contains(run_text(&fixture, text), cases[i].part);
+        (void)snprintf(text, sizeof(text),
+                       "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}",
+                       method_cases[i].method, method_cases[i].params);
+        bool is_right = contains(run_text(&fixture, text), method_cases[i].part);
         if (!is_right) {
-            ag_test_note("case: %s%s", cases[i].method, cases[i].params);
+            ag_test_note("case: %s%s", method_cases[i].method, method_cases[i].params);
         }
         CHECK(is_right);
     }
@@ -526,11 +526,11 @@ static void test_numbers(void)
         ag_vec_init(&text, 1000);
         ag_json_begin(&out, &text, false);
         ag_json_array(&out, NULL);
-        rpc_put_number(&out, NULL, cases[i].value);
-        rpc_put_quantity(&out, NULL, cases[i].value);
+        ag_rpc_put_number(&out, NULL, cases[i].value);
+        ag_rpc_put_quantity(&out, NULL, cases[i].value);
         ag_json_end(&out);
         CHECK_OK(ag_json_finish(&out));
-        snprintf(wanted, sizeof(wanted), "[%s,%s]", cases[i].number, cases[i].quantity);
+        (void)snprintf(wanted, sizeof(wanted), "[%s,%s]", cases[i].number, cases[i].quantity);
         CHECK_BYTES(ag_vec_view(&text), ag_bytes_of(wanted, strlen(wanted)));
         ag_vec_close(&text);
     }
@@ -541,7 +541,7 @@ static void test_numbers(void)
         struct ag_json_out out;
         ag_vec_init(&text, 1000);
         ag_json_begin(&out, &text, false);
-        rpc_put_base64(&out, NULL, ag_bytes_of(plain[i], strlen(plain[i])));
+        ag_rpc_put_base64(&out, NULL, ag_bytes_of(plain[i], strlen(plain[i])));
         CHECK_OK(ag_json_finish(&out));
         CHECK_BYTES(ag_vec_view(&text), ag_bytes_of(coded[i], strlen(coded[i])));
         ag_vec_close(&text);
@@ -559,8 +559,8 @@ static void test_numbers(void)
         {AG_ERR_WIRE_VERSION, -32015, false}, {AG_OK, -32603, false},
     };
     for (size_t i = 0; i < AG_COUNT(codes); i++) {
-        CHECK(rpc_error_code(codes[i].err) == codes[i].code);
-        CHECK(rpc_error_is_retry(codes[i].err) == codes[i].is_retry);
+        CHECK(ag_rpc_error_code(codes[i].err) == codes[i].code);
+        CHECK(ag_rpc_error_is_retry(codes[i].err) == codes[i].is_retry);
     }
 }
 
@@ -599,7 +599,7 @@ static void test_health(void)
         struct ag_vec text;
         enum rpc_health health = RPC_HEALTH_BAD;
         ag_vec_init(&text, 4096);
-        CHECK_OK(rpc_health_write(&fixture.core, &text, &health));
+        CHECK_OK(ag_rpc_health_write(&fixture.core, &text, &health));
         CHECK_OK(ag_vec_append(&text, ag_bytes_of("", 1)));
         if (health != cases[i].health) {
             ag_test_note("case: %s", cases[i].name);
@@ -628,8 +628,8 @@ static void test_memory_failures(void)
         uint64_t before = ag_alloc_count();
         ag_alloc_fail_nth(nth);
         fixture.answer_count = 0;
-        rpc_exchange_run(&fixture.core, RPC_FORM_CALLS, &fixture.caller, ag_vec_view(&text),
-                         on_done, &fixture);
+        ag_rpc_exchange_run(&fixture.core, RPC_FORM_CALLS, &fixture.caller, ag_vec_view(&text),
+                            on_done, &fixture);
         bool is_used = ag_alloc_count() - before >= nth;
         ag_alloc_fail_nth(0);
         fake_pump(&fixture.fake, &fixture.core);
@@ -648,28 +648,28 @@ static void test_memory_failures(void)
 static void test_docs(void)
 {
     char path[1024];
-    snprintf(path, sizeof(path), "%s", __FILE__);
+    (void)snprintf(path, sizeof(path), "%s", __FILE__);
     char *end = strstr(path, "tests/unit/");
     CHECK(end != NULL);
     if (end == NULL) {
         return;
     }
-    snprintf(end, sizeof(path) - (size_t)(end - path), "docs/spec/rpc.md");
+    (void)snprintf(end, sizeof(path) - (size_t)(end - path), "docs/spec/rpc.md");
     struct ag_vec page;
     ag_vec_init(&page, 1000000);
     CHECK_OK(ag_file_read(path, 1000000, &page));
     CHECK_OK(ag_vec_append(&page, ag_bytes_of("", 1)));
-    for (size_t i = 0; i < rpc_method_count; i++) {
+    for (size_t i = 0; i < ag_rpc_method_count; i++) {
         char row[512];
         char params[128] = "";
-        for (size_t p = 0; p < RPC_PARAMS_MAX && rpc_methods[i].params[p].name != NULL; p++) {
-            const struct rpc_param *param = &rpc_methods[i].params[p];
+        for (size_t p = 0; p < RPC_PARAMS_MAX && ag_rpc_methods[i].params[p].name != NULL; p++) {
+            const struct rpc_param *param = &ag_rpc_methods[i].params[p];
             size_t used = strlen(params);
-            snprintf(params + used, sizeof(params) - used, "%s%s%s", p == 0 ? "" : ", ",
-                     param->name, param->is_required ? "" : "?");
+            (void)snprintf(params + used, sizeof(params) - used, "%s%s%s", p == 0 ? "" : ", ",
+                           param->name, param->is_required ? "" : "?");
         }
-        snprintf(row, sizeof(row), "| `%s(%s)` | %s%s |", rpc_methods[i].name, params,
-                 rpc_methods[i].help, rpc_methods[i].is_operator ? " *Operator.*" : "");
+        (void)snprintf(row, sizeof(row), "| `%s(%s)` | %s%s |", ag_rpc_methods[i].name, params,
+                       ag_rpc_methods[i].help, ag_rpc_methods[i].is_operator ? " *Operator.*" : "");
         CHECK(contains((char *)page.data, row));
     }
     ag_vec_close(&page);

@@ -3,8 +3,8 @@
 #define AG_TESTS_UNIT_TEST_RPC_FAKE_H
 
 /* test_rpc_fake: a node that does what its envelopes say, for the tests of rpc and its fuzz target.
- * The first byte of an envelope is its fate: 'A' admitted, 'R' too fast, 'S' needs a stamp, 'H' held
- * until fake_release, 'B' the queue is full; anything else is not understood. */
+ * The first byte of an envelope is its fate: 'A' admitted, 'R' too fast, 'S' needs a stamp, 'H'
+ * held until fake_release, 'B' the queue is full; anything else is not understood. */
 
 #include <pthread.h>
 #include <stdio.h>
@@ -275,7 +275,7 @@ static inline void fake_pump(struct fake *fake, struct rpc_core *core)
 {
     struct ag_event event;
     while (fake_events(fake, &event, 1) != 0) {
-        rpc_core_answer(core, event.submission);
+        ag_rpc_core_answer(core, event.submission);
     }
 }
 

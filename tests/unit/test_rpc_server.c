@@ -39,12 +39,13 @@ static void server_start(struct server_fixture *fixture, const char *origin, con
                                    .origin = origin,
                                    .allowed_host = host,
                                    .version = "0.1.0"};
-    if (rpc_open_node(&config, &fake_ops, &fixture->fake, &fixture->rpc, NULL) != AG_OK ||
+    if (ag_rpc_open_node(&config, &fake_ops, &fixture->fake, &fixture->rpc, NULL) != AG_OK ||
         pthread_create(&fixture->thread, NULL, run_server, fixture->rpc) != 0) {
-        fprintf(stderr, "the server does not start\n");
+        (void)fprintf(stderr, "the server does not start\n");
         abort();
     }
-    snprintf(fixture->url, sizeof(fixture->url), "http://127.0.0.1:%u", ag_rpc_port(fixture->rpc));
+    (void)snprintf(fixture->url, sizeof(fixture->url), "http://127.0.0.1:%u",
+                   ag_rpc_port(fixture->rpc));
 }
 
 static void server_stop(struct server_fixture *fixture)
@@ -65,14 +66,14 @@ static unsigned talk(const struct server_fixture *fixture, const char *path, con
     struct ag_http *http = NULL;
     unsigned status = 0;
     out->size = 0;
-    CHECK_OK(ag_http_open(fixture->url, &options, &http, NULL));
+    CHECK_OK(ag_net_http_open(fixture->url, &options, &http, NULL));
     if (type == NULL) {
-        CHECK_OK(ag_http_get(http, path, out, &status));
+        CHECK_OK(ag_net_http_get(http, path, out, &status));
     } else {
-        CHECK_OK(ag_http_call(http, path, type, ag_bytes_of(body, strlen(body)), out, &status));
+        CHECK_OK(ag_net_http_call(http, path, type, ag_bytes_of(body, strlen(body)), out, &status));
     }
     CHECK_OK(ag_vec_append(out, ag_bytes_of("", 1)));
-    ag_http_close(http);
+    ag_net_http_close(http);
     return status;
 }
 
@@ -237,8 +238,9 @@ static void test_hosts(void)
         char text[256];
         char answer[4096];
         char wanted[32];
-        snprintf(text, sizeof(text), "GET /health HTTP/1.1\r\nHost: %s\r\n\r\n", cases[i].host);
-        snprintf(wanted, sizeof(wanted), "HTTP/1.1 %u ", cases[i].status);
+        (void)snprintf(text, sizeof(text), "GET /health HTTP/1.1\r\nHost: %s\r\n\r\n",
+                       cases[i].host);
+        (void)snprintf(wanted, sizeof(wanted), "HTTP/1.1 %u ", cases[i].status);
         raw(&fixture, text, "\r\n\r\n", answer, sizeof(answer));
         if (strncmp(answer, wanted, strlen(wanted)) != 0) {
             ag_test_note("host %s", cases[i].host);
@@ -296,10 +298,10 @@ static void test_clients_that_leave(void)
     server_start(&fixture, NULL, NULL);
     const char *body = SEND("[\"0x48\"]");
     char text[512];
-    snprintf(text, sizeof(text),
-             "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-             "Content-Length: %zu\r\n\r\n%s",
-             strlen(body), body);
+    (void)snprintf(text, sizeof(text),
+                   "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                   "Content-Length: %zu\r\n\r\n%s",
+                   strlen(body), body);
     int fds[8];
     for (size_t i = 0; i < AG_COUNT(fds); i++) {
         fds[i] = dial(&fixture);
@@ -326,6 +328,37 @@ static void test_clients_that_leave(void)
     close(last);
 }
 
+/* What the sequencer answered is said, although the door closes in the same instant; and a listener
+ * does not hold the door open. */
+static void test_last_words(void)
+{
+    struct server_fixture fixture;
+    server_start(&fixture, NULL, NULL);
+    const char *body = SEND("[\"0x48\"]");
+    char text[512];
+    (void)snprintf(text, sizeof(text),
+                   "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                   "Content-Length: %zu\r\n\r\n%s",
+                   strlen(body), body);
+    int caller = dial(&fixture);
+    int listener = dial(&fixture);
+    const char *events = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    CHECK(send(caller, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+    CHECK(send(listener, events, strlen(events), MSG_NOSIGNAL) == (ssize_t)strlen(events));
+    wait_held(&fixture.fake, 1);
+    ag_rpc_stop(fixture.rpc);
+    fake_release(&fixture.fake);
+    char answer[4096];
+    read_until(caller, "\"receipt\"", 3000, answer, sizeof(answer));
+    CHECK(contains(answer, "\"receipt\":\"0x48\"") && contains(answer, "Connection: close"));
+    read_until(listener, "never said", 3000, answer, sizeof(answer));
+    struct pollfd item = {.fd = listener, .events = POLLIN};
+    CHECK(poll(&item, 1, 2000) == 1 && recv(listener, answer, sizeof(answer), 0) == 0);
+    close(caller);
+    close(listener);
+    server_stop(&fixture);
+}
+
 static void announce(struct fake *fake, uint64_t number)
 {
     fake_set_head(fake, number);
@@ -338,7 +371,7 @@ static int listen_to(const struct server_fixture *fixture, const char *query, co
     char text[256];
     char answer[4096];
     int fd = dial(fixture);
-    snprintf(text, sizeof(text), "GET /events%s HTTP/1.0\r\n%s\r\n", query, fields);
+    (void)snprintf(text, sizeof(text), "GET /events%s HTTP/1.0\r\n%s\r\n", query, fields);
     CHECK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
     if (strstr(fields, "Last") == NULL) {
         read_until(fd, "retry: 3000\n\n", 2000, answer, sizeof(answer));
@@ -416,14 +449,14 @@ static void test_open_refused(void)
     struct ag_fault fault = {0};
     fake_open(&fake);
     struct ag_rpc_config config = {.host = ag_host_system()};
-    CHECK_ERR(rpc_open_node(&config, &fake_ops, &fake, &rpc, &fault), AG_ERR_ARGUMENT);
+    CHECK_ERR(ag_rpc_open_node(&config, &fake_ops, &fake, &rpc, &fault), AG_ERR_ARGUMENT);
     config.listen = "127.0.0.1:0";
     config.operator_token = "short";
-    CHECK_ERR(rpc_open_node(&config, &fake_ops, &fake, &rpc, &fault), AG_ERR_ARGUMENT);
+    CHECK_ERR(ag_rpc_open_node(&config, &fake_ops, &fake, &rpc, &fault), AG_ERR_ARGUMENT);
     CHECK(strcmp(fault.field, "operator token") == 0);
     config.operator_token = NULL;
     config.listen = "nonsense";
-    CHECK_ERR(rpc_open_node(&config, &fake_ops, &fake, &rpc, &fault), AG_ERR_TEXT);
+    CHECK_ERR(ag_rpc_open_node(&config, &fake_ops, &fake, &rpc, &fault), AG_ERR_TEXT);
     ag_rpc_close(NULL);
     fake_close(&fake);
 }
@@ -435,7 +468,7 @@ static void test_token(void)
     char first[65];
     char second[65];
     CHECK(mkdtemp(directory) != NULL);
-    snprintf(path, sizeof(path), "%s/operator.token", directory);
+    (void)snprintf(path, sizeof(path), "%s/operator.token", directory);
     const struct ag_host *host = ag_host_system();
     CHECK_OK(ag_rpc_token_load(directory, host, first, NULL));
     CHECK_OK(ag_rpc_token_load(directory, host, second, NULL));
@@ -466,9 +499,13 @@ static void test_token(void)
 }
 
 static const struct ag_test_case cases[] = {
-    {"routes", test_routes}, {"callers", test_callers},
-    {"hosts", test_hosts},   {"clients that leave", test_clients_that_leave},
-    {"events", test_events}, {"what open refuses", test_open_refused},
+    {"routes", test_routes},
+    {"callers", test_callers},
+    {"hosts", test_hosts},
+    {"clients that leave", test_clients_that_leave},
+    {"last words", test_last_words},
+    {"events", test_events},
+    {"what open refuses", test_open_refused},
     {"token", test_token},
 };
 TEST_MAIN(cases)

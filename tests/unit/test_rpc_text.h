@@ -4,8 +4,8 @@
 
 /* test_rpc_text: calls and answers as both tests of rpc write them. */
 
-#include "test_rpc_fake.h"
 #include "test.h"
+#include "test_rpc_fake.h"
 
 #define GOOD(id)   "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":\"0x2105\"}"
 #define CALL(rest) "{\"jsonrpc\":\"2.0\",\"method\":\"eth_chainId\"" rest "}"
