@@ -255,7 +255,8 @@ static struct ag_bytes skip_space(struct ag_bytes text)
 
 static bool starts_with(struct ag_bytes text, const char *word)
 {
-    return text.size >= strlen(word) && memcmp(text.data, word, strlen(word)) == 0;
+    return text.data != NULL && text.size >= strlen(word) &&
+           memcmp(text.data, word, strlen(word)) == 0;
 }
 
 /* Only NUL bytes and white space: quotes pad their chains with them. */

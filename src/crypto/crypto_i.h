@@ -52,7 +52,11 @@ const struct ag_crypto *ag_crypto_get(void);
 /* Empties libcrypto's error queue of this thread: libssl would take what is left for its own. */
 void ag_crypto_forget_errors(void);
 /* Does that and returns `err`, so that AG_ENSURE(call == 1, ag_crypto_failed(...)) is one line. */
-enum ag_err ag_crypto_failed(enum ag_err err);
+static inline enum ag_err ag_crypto_failed(enum ag_err err)
+{
+    ag_crypto_forget_errors();
+    return err;
+}
 
 /* OK when CPUID and XCR0 show what we require, else CPU. */
 AG_MUST_CHECK enum ag_err ag_crypto_cpu_check(void);

@@ -18,8 +18,6 @@
  * host. libcrypto's constructor reads it before main, and so does the loader, so clearing it is not
  * enough: the process starts itself once more without it. */
 
-extern char **environ;
-
 /* Marks the second start. A host that sets it himself gains nothing: any other variable beside it
  * is then refused instead of cleared. */
 static char marker[] = "AEGIS_CLEAN_ENVIRONMENT=1";
@@ -90,6 +88,18 @@ static enum ag_err start_again(enum ag_harden level, char **argv, size_t kept_co
     return AG_ERR_IO;
 }
 
+/* By hand, since unsetenv is not for a process with threads, and this costs nothing to prove. */
+static void forget_marker(void)
+{
+    char **to = environ;
+    for (char **from = environ; *from != NULL; from++) {
+        if (!is_marker(*from)) {
+            *to++ = *from;
+        }
+    }
+    *to = NULL;
+}
+
 static enum ag_err clean_environment(enum ag_harden level, char **argv)
 {
     struct environment found = survey(level);
@@ -99,7 +109,7 @@ static enum ag_err clean_environment(enum ag_harden level, char **argv)
         return start_again(level, argv, found.kept_count);
     }
     if (found.has_marker) {
-        AG_ENSURE(unsetenv("AEGIS_CLEAN_ENVIRONMENT") == 0, AG_ERR_IO);
+        forget_marker();
     }
     return AG_OK;
 }

@@ -30,12 +30,6 @@ void ag_crypto_forget_errors(void)
     ERR_clear_error();
 }
 
-enum ag_err ag_crypto_failed(enum ag_err err)
-{
-    ag_crypto_forget_errors();
-    return err;
-}
-
 const char *ag_crypto_version(void)
 {
     return OpenSSL_version(OPENSSL_VERSION);

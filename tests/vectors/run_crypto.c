@@ -19,7 +19,7 @@
 #include "run_crypto.h"
 
 enum {
-    DEPTH_MAX = 8,
+    FOLDERS_MAX = 1024,
     FILES_MAX = 4096,
     PATH_SIZE = 4096,
     JOBS_MAX = 1000000,
@@ -315,26 +315,48 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void plan_folder(struct plan *plan, const char *path, unsigned depth)
+/* Folders that are still to be looked at, breadth first. */
+struct folders {
+    char *paths[FOLDERS_MAX];
+    size_t count;
+};
+
+static void plan_entry(struct plan *plan, struct folders *folders, const char *folder,
+                       const char *name)
 {
-    struct dirent **entries = NULL;
-    int count = depth == DEPTH_MAX ? -1 : scandir(path, &entries, NULL, compare_names);
-    plan->is_broken = plan->is_broken || count < 0;
-    for (int i = 0; i < count; i++) {
-        char child[PATH_SIZE];
-        struct stat status;
-        int size = snprintf(child, sizeof(child), "%s/%s", path, entries[i]->d_name);
-        AG_ASSERT(size > 0 && (size_t)size < sizeof(child));
-        if (entries[i]->d_name[0] == '.' || stat(child, &status) != 0) {
-            /* hidden, or gone meanwhile */
-        } else if (S_ISDIR(status.st_mode)) {
-            plan_folder(plan, child, depth + 1);
-        } else if (S_ISREG(status.st_mode)) {
-            plan_file(plan, child);
-        }
-        free(entries[i]);
+    char path[PATH_SIZE];
+    struct stat status;
+    int size = snprintf(path, sizeof(path), "%s/%s", folder, name);
+    AG_ASSERT(size > 0 && (size_t)size < sizeof(path));
+    if (name[0] == '.' || stat(path, &status) != 0) {
+        return; /* hidden, or gone meanwhile */
     }
-    free(entries);
+    if (S_ISREG(status.st_mode)) {
+        plan_file(plan, path);
+    } else if (S_ISDIR(status.st_mode) && folders->count < FOLDERS_MAX) {
+        folders->paths[folders->count] = strdup(path);
+        AG_ASSERT(folders->paths[folders->count] != NULL);
+        folders->count++;
+    } else if (S_ISDIR(status.st_mode)) {
+        plan->is_broken = true; /* too many, or a link that leads back up */
+    }
+}
+
+static void plan_folders(struct plan *plan)
+{
+    static struct folders folders;
+    folders.paths[folders.count++] = strdup(plan->root);
+    for (size_t i = 0; i < folders.count; i++) {
+        struct dirent **entries = NULL;
+        int count = scandir(folders.paths[i], &entries, NULL, compare_names);
+        plan->is_broken = plan->is_broken || count < 0;
+        for (int k = 0; k < count; k++) {
+            plan_entry(plan, &folders, folders.paths[i], entries[k]->d_name);
+            free(entries[k]);
+        }
+        free(entries);
+        free(folders.paths[i]);
+    }
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -470,15 +492,14 @@ int main(int argc, char **argv)
         printf("the crypto room does not start: %s\n0 passed, 1 failed\n", ag_err_text(err));
         return EXIT_FAILURE;
     }
-    plan_folder(&plan, root, 0);
+    plan_folders(&plan);
     if (!run_all(&plan)) {
         plan.is_broken = true;
     }
     int status = report(&plan);
     for (size_t i = 0; i < plan.file_count; i++) {
         rsp_close(&plan.files[i]->rsp);
-        /* Given out as const to everyone else. */
-        free((void *)(uintptr_t)plan.files[i]->path);
+        free(plan.files[i]->path);
         free(plan.files[i]);
     }
     free(plan.jobs);

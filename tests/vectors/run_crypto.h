@@ -17,7 +17,7 @@ struct job;
 typedef enum verdict run_case(struct job *job);
 
 struct vector_file {
-    const char *path; /* as shown */
+    char *path; /* as shown; owned */
     struct rsp_file rsp;
     size_t passed;
     size_t failed;
