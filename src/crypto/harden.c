@@ -36,9 +36,6 @@ static bool is_marker(const char *variable)
 
 static bool is_unwanted(enum ag_harden level, const char *variable)
 {
-    if (is_marker(variable)) {
-        return false;
-    }
     if (level == AG_HARDEN_NODE) {
         return true;
     }

@@ -111,6 +111,25 @@ static void test_round_trip(void)
     }
 }
 
+/* DeriveKeyPair of the draft's vectors. */
+static void test_derive_seed(void)
+{
+    const struct text_bytes ikm[] = {
+        from_hex("ece1c121b5cc978bdce5eb8d60e9ff101d65b94379898e800c37f79164a25d03"
+                 "264a357df7cd28214b11e171c94dea2338b736e7dbb6f00a0b1b280ae6ad1ba4"),
+        from_hex("0fce198c0c1ccfca5cd1ca8bc495b06696cbb8c733e708ead4531b2b294c38d2")};
+    uint8_t seed[64] = {0};
+    CHECK_OK(
+        ag_kem_derive_seed(AG_KEM_MLKEM1024, ag_bytes_of(ikm[0].bytes, ikm[0].size), BUF(seed)));
+    CHECK_HEX(AG_ARRAY_VIEW(seed),
+              "c58f733ea1245a7a54723c30dbf0837acdd7e93c188692523b53b132b993a25a"
+              "f933368a76bbcbf1212e1d34d7128e32c387dc9b04a7ceb0e2b40e1e5769c57d");
+    CHECK_OK(ag_kem_derive_seed(AG_KEM_MLKEM1024_P384, ag_bytes_of(ikm[1].bytes, ikm[1].size),
+                                (struct ag_buf){seed, 32}));
+    CHECK_HEX(ag_bytes_of(seed, 32),
+              "dbdae0423ba0e5db3d6322601b8dc302d3051d4677142079c7bdf441f4c448dd");
+}
+
 /* Two encapsulations to one key share nothing; two infos neither. */
 static void test_freshness(void)
 {
@@ -437,6 +456,7 @@ static void test_start(void)
 static const struct ag_test_case cases[] = {
     {"start", test_start},
     {"round trip of both KEMs", test_round_trip},
+    {"key pairs derived as in the draft", test_derive_seed},
     {"nothing repeats", test_freshness},
     {"enc of a wrong length is refused", test_lengths},
     {"enc with a wrong point is refused", test_points},

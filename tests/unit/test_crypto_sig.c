@@ -53,6 +53,7 @@ static void test_sign_and_verify(void)
         const struct ag_bytes view = ag_bytes_of(public_buf.data, public_buf.size);
         CHECK_OK(ag_sig_public_open(alg, view, &public));
         check_refusals(alg, public, message);
+        CHECK(ag_sig_public_pkey(public) != NULL);
         CHECK_OK(ag_sig_verify_once(alg, view, AG_TAG_BATCH, message, signature_of(alg)));
         CHECK_ERR(ag_sig_verify_once(alg, view, AG_TAG_BODY, message, signature_of(alg)),
                   AG_ERR_SIGNATURE);
@@ -139,6 +140,35 @@ static void test_context_limit(void)
     CHECK_OK(ag_crypto_verify(key, crypto->mldsa87, &mode, none, ag_bytes_of(out.data, out.size)));
     mode.test_entropy = AG_ARRAY_VIEW(long_context);
     CHECK_ERR(ag_crypto_sign(key, crypto->mldsa87, &mode, none, out), AG_ERR_ARGUMENT);
+}
+
+/* What only vectors use: each choice changes the signature, and the same choice repeats it. */
+static void test_modes(void)
+{
+    static uint8_t second[AG_MLDSA87_SIGNATURE_SIZE];
+    const uint8_t seed[AG_MLDSA87_SEED_SIZE] = {3};
+    const uint8_t entropy[32] = {4};
+    const uint8_t mu[64] = {5};
+    const struct ag_crypto *crypto = ag_crypto_get();
+    const struct ag_sig_mode modes[] = {
+        {.is_deterministic = true},
+        {.test_entropy = AG_ARRAY_VIEW(entropy)},
+        {.is_deterministic = true, .is_raw = true},
+        {.is_deterministic = true, .is_mu = true},
+    };
+    EVP_PKEY *key AG_SCOPED(ag_crypto_pkey_cleanup) = NULL;
+    const struct ag_buf first = {signature, AG_MLDSA87_SIGNATURE_SIZE};
+    uint8_t before[32] = {0};
+    CHECK_OK(ag_crypto_key_from_seed("ML-DSA-87", AG_ARRAY_VIEW(seed), &key));
+    for (size_t i = 0; i < AG_COUNT(modes); i++) {
+        CHECK_OK(ag_crypto_sign(key, crypto->mldsa87, &modes[i], AG_ARRAY_VIEW(mu), first));
+        CHECK_OK(ag_crypto_sign(key, crypto->mldsa87, &modes[i], AG_ARRAY_VIEW(mu), BUF(second)));
+        CHECK_BYTES(ag_bytes_of(first.data, first.size), AG_ARRAY_VIEW(second));
+        CHECK_OK(ag_crypto_verify(key, crypto->mldsa87, &modes[i], AG_ARRAY_VIEW(mu),
+                                  AG_ARRAY_VIEW(second)));
+        CHECK(memcmp(before, second, sizeof(before)) != 0);
+        memcpy(before, second, sizeof(before));
+    }
 }
 
 static void test_bad_seeds(void)
@@ -363,6 +393,7 @@ static const struct ag_test_case cases[] = {
     {"signing is hedged", test_hedged},
     {"wrong sizes, tags and algorithms are refused", test_wrong_arguments},
     {"a context of 256 bytes is refused", test_context_limit},
+    {"the modes of vectors", test_modes},
     {"bad seeds are refused", test_bad_seeds},
     {"secp256k1: sign, recover, address", test_secp256k1_round_trip},
     {"secp256k1: high s only where it is allowed", test_secp256k1_high_s},

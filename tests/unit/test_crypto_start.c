@@ -39,6 +39,19 @@ static void drop_right_to_lock(void)
     }
 }
 
+/* A limit that the process may raise itself. */
+static void lower_limit(void)
+{
+    struct rlimit limit = {0};
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+        leave(9);
+    }
+    limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max / 2 : 65536;
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+        leave(9);
+    }
+}
+
 static _Noreturn void child(int argc, char **argv)
 {
     const char *mode = argv[2];
@@ -50,6 +63,9 @@ static _Noreturn void child(int argc, char **argv)
     }
     if (strcmp(mode, "unlocked") == 0) {
         drop_right_to_lock();
+    }
+    if (strcmp(mode, "lowered") == 0) {
+        lower_limit();
     }
     enum ag_harden level = strcmp(mode, "client") == 0 ? AG_HARDEN_CLIENT : AG_HARDEN_NODE;
     enum ag_err err = ag_crypto_harden(level, argv, &is_locked);
@@ -174,6 +190,16 @@ static void test_unlocked(void)
     check_answer(answer, "map=1");
 }
 
+/* Whether it may be raised to what is needed or not, nothing that is allocated later fails. */
+static void test_lowered(void)
+{
+    char *const env[] = {NULL};
+    char answer[ANSWER_SIZE];
+    run_child("lowered", env, answer);
+    check_answer(answer, "OK argc=4");
+    check_answer(answer, "map=1");
+}
+
 /* The capabilities come from the environment: start sees that libcrypto has heard it. */
 static void test_capabilities(void)
 {
@@ -199,6 +225,7 @@ static const struct ag_test_case cases[] = {
     {"a client loses what libraries read", test_client},
     {"no endless restart", test_loop},
     {"memory that may not be locked", test_unlocked},
+    {"a limit that may be raised", test_lowered},
     {"masked instructions are refused", test_capabilities},
     {"unknown levels are refused", test_levels},
 };
