@@ -154,7 +154,9 @@ static enum ag_err decide_in_order(const struct ag_exec_input *inputs, size_t co
         }
         enum ag_err err = ag_nonce_rule_include(rule, inputs[i].head);
         if (err != AG_OK) {
+            /* His signature was recovered, and the gap is his own. */
             exclude(&results[i], err);
+            results[i].is_charged = true;
             continue;
         }
         results[i].outcome.tx_index = next_index++;

@@ -124,6 +124,10 @@ static enum ag_err write_group(struct ag_seq *seq, const struct group *group)
     struct anchored next = seq->anchored;
     struct ag_store_tx *tx = NULL;
     AG_FAILPOINT("admit.before_write", AG_ERR_STORE_FULL);
+    if (seq->is_anchor_open) {
+        AG_TRY(ag_seq_anchor_again(seq));
+        next = seq->anchored;
+    }
     AG_TRY(ag_store_begin(seq->store, &tx));
     enum ag_err err = put_all(seq, tx, group, &next);
     if (err != AG_OK) {

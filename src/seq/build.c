@@ -117,7 +117,8 @@ static enum ag_err keep_effects(const struct draft *draft, struct flight *flight
         const struct ag_exec_result *result = &draft->results[i];
         if (result->frees_nonce || result->is_charged) {
             flight->effects[flight->effect_count++] = (struct effect){
-                result->outcome.admission, result->is_charged, result->frees_nonce};
+                result->outcome.admission, (enum ag_err)result->outcome.reason,
+                result->is_charged, result->frees_nonce};
         }
     }
     return AG_OK;

@@ -114,7 +114,7 @@ static enum ag_err put_all(struct ag_seq *seq, struct ag_store_tx *tx, const str
     AG_TRY(put_receipts(seq, tx, flight));
     AG_TRY(drop_spool(tx, next->meta.first_unbatched));
     AG_TRY(put_effects(seq, tx, flight, &next->replay));
-    AG_TRY(ag_seq_replay_prune(seq, tx, &next->replay));
+    AG_TRY(ag_seq_replay_prune(seq, tx, ag_batch_fields(flight->batch)->time_ms, &next->replay));
     const struct ag_outbox_entry entry = {
         .batch_number = flight->number,
         .header_digest = *ag_batch_digest(flight->batch),
@@ -128,6 +128,10 @@ static enum ag_err commit(struct ag_seq *seq, const struct flight *flight)
     struct anchored next = seq->anchored;
     struct ag_store_tx *tx = NULL;
     AG_FAILPOINT("batch.before_commit", AG_ERR_STORE_FULL);
+    if (seq->is_anchor_open) {
+        AG_TRY(ag_seq_anchor_again(seq));
+        next = seq->anchored;
+    }
     AG_TRY(ag_store_begin(seq->store, &tx));
     enum ag_err err = put_all(seq, tx, flight, &next);
     if (err != AG_OK) {
@@ -146,6 +150,7 @@ static enum ag_err settle(struct ag_seq *seq, const struct flight *flight)
     for (size_t i = 0; i < flight->effect_count; i++) {
         const struct ag_mempool_outcome outcome = {
             .admission = flight->effects[i].admission,
+            .reason = flight->effects[i].reason,
             .is_charged = flight->effects[i].is_charged,
             .frees_nonce = flight->effects[i].frees_nonce,
         };

@@ -98,8 +98,17 @@ static enum ag_err open_keys(struct ag_seq *seq, uint64_t now_ms)
     };
     AG_TRY(ag_keyring_open(seq->store, seq->seal, seq->host, &config, now_ms, &seq->keyring));
     /* An older key table under a newer anchor, or the reverse. */
-    AG_ENSURE(ag_keyring_epoch(seq->keyring) == seq->anchored.meta.key_epoch,
-              AG_ERR_SEAL_ROLLBACK);
+    struct ag_hash digest;
+    uint64_t epoch = ag_keyring_epoch(seq->keyring);
+    AG_TRY(ag_keyring_bundle(seq->keyring, epoch, NULL, &digest));
+    AG_ENSURE(epoch == seq->anchored.meta.key_epoch, AG_ERR_SEAL_ROLLBACK);
+    if (!ag_bytes_is_zero(AG_VIEW(&seq->anchored.bundle_digest))) {
+        AG_ENSURE(ag_keyring_epoch_first(seq->keyring) == seq->anchored.key_epoch_first &&
+                      ag_bytes_equal(AG_VIEW(&digest), AG_VIEW(&seq->anchored.bundle_digest)),
+                  AG_ERR_SEAL_ROLLBACK);
+    }
+    seq->anchored.key_epoch_first = ag_keyring_epoch_first(seq->keyring);
+    seq->anchored.bundle_digest = digest;
     return AG_OK;
 }
 
@@ -157,16 +166,6 @@ static enum ag_err open_pool(struct ag_seq *seq, struct ag_fault *fault)
     return ag_exec_open(seq->workers, conf->chain_id, AG_LIMIT_BATCH_TXS, &seq->exec);
 }
 
-/* Each start counts once before anything leaves: a copy of the store taken around a crash between
- * commit and counter is then older than this run. */
-static enum ag_err anchor_start(struct ag_seq *seq)
-{
-    struct anchored next = seq->anchored;
-    struct ag_store_tx *tx = NULL;
-    AG_TRY(ag_store_begin(seq->store, &tx));
-    return ag_seq_anchored_commit(seq, tx, &next);
-}
-
 static enum ag_err open_parts(struct ag_seq *seq, struct ag_fault *fault)
 {
     uint64_t now_ms = ag_seq_now_ms(seq);
@@ -177,7 +176,9 @@ static enum ag_err open_parts(struct ag_seq *seq, struct ag_fault *fault)
     AG_TRY(ag_seq_restore_head(seq));
     AG_TRY(open_pool(seq, fault));
     AG_TRY(ag_seq_restore(seq));
-    AG_TRY(anchor_start(seq));
+    /* Each start counts once before anything leaves: a copy of the store taken around a crash between
+     * commit and counter is then older than this run. */
+    AG_TRY(ag_seq_anchor_again(seq));
     AG_TRY(ag_seq_own_policy(seq));
     AG_TRY(ag_seq_identity_renew(seq, now_ms));
     AG_TRY(ag_queue_open(AG_LIMIT_SUBMIT_QUEUE, &seq->submissions));

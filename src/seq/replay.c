@@ -104,10 +104,13 @@ static uint64_t expiry_of(struct ag_bytes record)
     return expiry_ms;
 }
 
-enum ag_err ag_seq_replay_prune(struct ag_seq *seq, struct ag_store_tx *tx,
+enum ag_err ag_seq_replay_prune(struct ag_seq *seq, struct ag_store_tx *tx, uint64_t floor_ms,
                                 struct replay_sum *sum)
 {
     uint64_t horizon_ms = ag_mempool_replay_horizon_ms(seq->mempool);
+    if (horizon_ms > floor_ms) {
+        horizon_ms = floor_ms;
+    }
     struct ag_store_cursor *cursor AG_SCOPED(ag_store_cursor_cleanup) = NULL;
     struct ag_store_entry entry;
     AG_TRY(ag_store_cursor_open(tx, AG_TABLE_REPLAY, &cursor));

@@ -30,6 +30,10 @@ struct replay_sum {
 struct anchored {
     struct ag_meta meta;
     struct replay_sum replay;
+    /* The inventory of keys: no retired epoch comes back, and no key is made anew in silence. The
+     * digest is zero only between the first commit of a store and the first start's own. */
+    uint64_t key_epoch_first;
+    struct ag_hash bundle_digest;
 };
 
 /* Bundle, its evidence and collateral: what the node proves of itself. */
@@ -45,6 +49,7 @@ struct identity {
 /* What execution found that the pool must learn when the batch is committed. */
 struct effect {
     uint64_t admission;
+    enum ag_err reason;
     bool is_charged;
     bool frees_nonce;
 };
@@ -102,6 +107,7 @@ struct ag_seq {
     /* Only the sequencer thread writes these. */
     struct anchored anchored;
     struct ag_key256 replay_key;
+    bool is_anchor_open; /* a commit failed: its counter value must not serve another content */
     uint64_t last_time_ms;  /* of the newest header built: time never goes back */
     uint64_t committed_time_ms; /* of the newest committed header */
     uint64_t outbox_count;
@@ -158,6 +164,8 @@ AG_MUST_CHECK enum ag_err ag_seq_commit_ready(struct ag_seq *seq, bool *out_did_
  * disk is not known or not anchored. */
 AG_MUST_CHECK enum ag_err ag_seq_anchored_commit(struct ag_seq *seq, struct ag_store_tx *tx,
                                                  struct anchored *next);
+/* An anchored commit of what is anchored already. */
+AG_MUST_CHECK enum ag_err ag_seq_anchor_again(struct ag_seq *seq);
 /* Reads what the newest commit left and judges its freshness. NOT_FOUND in a new store. */
 AG_MUST_CHECK enum ag_err ag_seq_anchor_read(struct ag_seq *seq, struct anchored *out);
 
@@ -169,9 +177,10 @@ AG_MUST_CHECK enum ag_err ag_seq_replay_add(struct ag_seq *seq, struct ag_store_
                                             struct ag_bytes records, struct replay_sum *sum);
 AG_MUST_CHECK enum ag_err ag_seq_replay_remove(struct ag_seq *seq, struct ag_store_tx *tx,
                                                struct ag_bytes record, struct replay_sum *sum);
-/* Takes out what lies below the horizon, a bounded number at a time. */
+/* Takes out what lies below the pool's horizon and before `floor_ms`, a bounded number at a time. The
+ * next start's clock begins at `floor_ms`, so nothing is forgotten that it could be asked about. */
 AG_MUST_CHECK enum ag_err ag_seq_replay_prune(struct ag_seq *seq, struct ag_store_tx *tx,
-                                              struct replay_sum *sum);
+                                              uint64_t floor_ms, struct replay_sum *sum);
 /* Gives all records to the pool, and refuses a table whose sum is not the anchored one. */
 AG_MUST_CHECK enum ag_err ag_seq_replay_load(struct ag_seq *seq);
 
