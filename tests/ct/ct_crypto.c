@@ -169,8 +169,7 @@ static void test_schedule(void)
     }
 }
 
-/* ---- refusals cost what acceptance costs
- * -------------------------------------------------------- */
+/* ---- refusals cost what acceptance costs ----------------------------------------------------- */
 
 enum {
     RUNS = 200,

@@ -8,8 +8,7 @@
 
 #include "test_crypto_pki.h"
 
-/* ---- libcrypto's allocations
- * ------------------------------------------------------------------ */
+/* ---- libcrypto's allocations ----------------------------------------------------------------- */
 
 static _Atomic unsigned countdown; /* 0: none fails */
 static _Atomic unsigned allocations;
@@ -41,8 +40,7 @@ static void library_free(void *memory, const char *file, int line)
     free(memory);
 }
 
-/* ---- operations
- * ------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 /* What they work on; made once. */
 static struct {
@@ -250,8 +248,7 @@ static enum ag_err run_issue(void)
     return err;
 }
 
-/* ---- each allocation fails once
- * --------------------------------------------------------------- */
+/* ---- each allocation fails once -------------------------------------------------------------- */
 
 typedef enum ag_err operation(void);
 

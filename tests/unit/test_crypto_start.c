@@ -16,8 +16,7 @@
  * NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 extern void __gcov_dump(void) __attribute__((weak));
 
-/* ---- the child: hardens itself and tells what it sees
- * ------------------------------------------ */
+/* ---- the child: hardens itself and tells what it sees ---------------------------------------- */
 
 /* Without the exit handlers of the checkers, which have nothing to say about a child. */
 static _Noreturn void leave(int status)
@@ -81,8 +80,18 @@ static _Noreturn void child(int argc, char **argv)
     leave(0);
 }
 
-/* ---- the parent
- * ------------------------------------------------------------------------------- */
+#if defined(__SANITIZE_ADDRESS__)
+#define IS_DUMPABLE "1" /* for the leak checker's sake, in such builds alone */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IS_DUMPABLE "1"
+#endif
+#endif
+#ifndef IS_DUMPABLE
+#define IS_DUMPABLE "0"
+#endif
+
+/* ---- the parent ------------------------------------------------------------------------------ */
 
 #define ANSWER_SIZE 1024u
 
