@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
+#include "base/hex_i.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,8 @@ static const char hex_digits[16] = {'0', '1', '2', '3', '4', '5', '6', '7',
 
 void ag_hex_encode(struct ag_bytes bytes, char *out)
 {
-    for (size_t i = 0; i < bytes.size; i++) {
+    size_t done = ag_base_hex_encode_blocks(bytes.data, bytes.size, out);
+    for (size_t i = done; i < bytes.size; i++) {
         out[2u * i] = hex_digits[bytes.data[i] >> 4];
         out[2u * i + 1u] = hex_digits[bytes.data[i] & 15u];
     }
@@ -42,13 +44,15 @@ static void skip_hex_prefix(const char **text, size_t *length)
 static enum ag_err decode_digits(const char *text, size_t size, uint8_t *out)
 {
     unsigned valid = HEX_VALID;
-    for (size_t i = 0; i < size; i++) {
+    bool is_valid = true;
+    size_t done = ag_base_hex_decode_blocks(text, size, out, &is_valid);
+    for (size_t i = done; i < size; i++) {
         unsigned high = hex_values[(uint8_t)text[2u * i]];
         unsigned low = hex_values[(uint8_t)text[2u * i + 1u]];
         valid &= high & low;
         out[i] = (uint8_t)(high << 4 | (low & 15u));
     }
-    return valid != 0 ? AG_OK : AG_ERR_TEXT;
+    return valid != 0 && is_valid ? AG_OK : AG_ERR_TEXT;
 }
 
 enum ag_err ag_hex_decode(const char *text, size_t length, struct ag_buf out)

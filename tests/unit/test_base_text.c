@@ -139,6 +139,42 @@ static void test_hex_decode(void)
     }
 }
 
+/* Every character at every place of a text that is long enough for whole blocks and a rest. */
+static void test_hex_blocks(void)
+{
+    uint8_t bytes[41];
+    uint8_t back[41];
+    char text[2 * sizeof(bytes) + 1];
+    ag_test_random_bytes(bytes, sizeof(bytes));
+    ag_hex_encode(AG_ARRAY_VIEW(bytes), text);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        char pair[3];
+        ag_hex_encode(ag_bytes_of(&bytes[i], 1), pair);
+        CHECK(text[2 * i] == pair[0] && text[2 * i + 1] == pair[1]);
+    }
+    for (size_t place = 0; place < 2 * sizeof(bytes); place++) {
+        char kept = text[place];
+        for (unsigned c = 0; c < 256; c++) {
+            bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+                            (c >= 'A' && c <= 'F');
+            text[place] = (char)c;
+            /* "0x" in front is taken as a prefix, and the text is then too short. */
+            bool is_prefix = place == 1 && text[0] == '0' && c == 'x';
+            enum ag_err err = ag_hex_decode(text, 2 * sizeof(bytes),
+                                            (struct ag_buf){back, sizeof(back)});
+            CHECK((err == AG_OK) == (is_digit && !is_prefix));
+            if (err == AG_OK) {
+                char pair[3];
+                ag_hex_encode(ag_bytes_of(&back[place / 2], 1), pair);
+                CHECK((pair[place % 2] | 0x20) == ((char)c | 0x20));
+            }
+        }
+        text[place] = kept;
+    }
+    CHECK_OK(ag_hex_decode(text, 2 * sizeof(bytes), (struct ag_buf){back, sizeof(back)}));
+    CHECK_BYTES(AG_ARRAY_VIEW(back), AG_ARRAY_VIEW(bytes));
+}
+
 static void test_hex_every_byte(void)
 {
     uint8_t all[256];
@@ -397,6 +433,7 @@ static const struct ag_test_case cases[] = {
     {"bytes: views and comparisons", test_bytes},
     {"hex: decode", test_hex_decode},
     {"hex: every byte and character", test_hex_every_byte},
+    {"hex: whole blocks", test_hex_blocks},
     {"base64: decode", test_base64},
     {"base64: limits", test_base64_limit},
     {"format: cut to fit", test_format},
