@@ -16,7 +16,7 @@
 
 enum {
     PER_CALL = 64,
-    CLIENTS = 8,
+    CLIENTS = 16,
     RUNS = 5
 };
 
@@ -324,8 +324,8 @@ int main(int argc, char **argv)
     char *slash = strrchr(program, '/');
     (void)snprintf(slash == NULL ? program : slash, 64, "/../app/aegisd");
     BENCH_MUST(ag_crypto_start());
-    measure(program, AG_KEM_MLKEM1024, 1536, true);
-    measure(program, AG_KEM_MLKEM1024, 1536, false);
+    measure(program, AG_KEM_MLKEM1024, 1920, true);
+    measure(program, AG_KEM_MLKEM1024, 1920, false);
     measure(program, AG_KEM_MLKEM1024_P384, 512, true);
     measure(program, AG_KEM_MLKEM1024_P384, 512, false);
     return 0;
