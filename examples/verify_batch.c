@@ -3,7 +3,7 @@
  *
  *     verify_batch BATCH POLICY [NUMBER PARENT]
  *
- * BATCH comes from `aegis batch export N --out FILE`. POLICY is a policy file (docs/spec/policy.md);
+ * BATCH comes from `aegis batch export N --out FILE`. POLICY is a policy file, docs/spec/policy.md;
  * the operator publishes it, or an auditor writes it from a build that he measured himself. NUMBER
  * and PARENT say what the batch must be when a caller follows the chain: its number, and the header
  * digest of the batch before in hex.
@@ -120,7 +120,7 @@ static int judge(struct ag_bytes file, struct ag_bytes policy_text,
 
     /* Everything that is wrong with the batch is in the verdict. An error here is our own: no
      * memory, or a processor without the instructions that the library needs. The last argument
-     * but one is a pool of threads, which the recovery of many senders can use; one thread will do. */
+     * but one is a pool of threads for the recovery of many senders; one thread will do. */
     struct ag_batch_verdict *verdict = NULL;
     err = ag_batch_verify(file, policy, expect, NULL, &verdict);
     ag_policy_close(policy);
