@@ -2,6 +2,7 @@
 // Does a wallet and a verifier that share no line with the node agree with it?
 //
 //   node --test interop.test.mjs        AEGIS_BIN: the folder with aegis and aegisd
+import './webcrypto.mjs'
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A wallet: believes a node's keys only as far as its evidence carries them, and seals to them.
-import { randomBytes, webcrypto } from 'node:crypto'
-globalThis.crypto ??= webcrypto
+import './webcrypto.mjs'
+import { randomBytes } from 'node:crypto'
 
 import * as HPKE from 'hpke'
 import { AEAD_AES_256_GCM, KDF_HKDF_SHA384, KEM_MLKEM1024_P384, KEM_ML_KEM_1024 } from '@panva/hpke-noble'
