@@ -27,7 +27,8 @@ static uint64_t resident_bytes(void)
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Submits `count` transactions in groups of 64, ten nonces to a sender, and steps until all are in. */
+/* Submits `count` transactions in groups of 64, ten nonces to a sender, and steps until all are
+ * in. */
 static void fill(struct test_node *node, uint32_t first_sender, unsigned count)
 {
     unsigned answered = 0;
@@ -36,13 +37,13 @@ static void fill(struct test_node *node, uint32_t first_sender, unsigned count)
             struct ag_vec envelope;
             struct ag_submission *submission = NULL;
             const struct ag_id source = {{0}};
-            const struct test_tx tx = {.sender = first_sender + done / 10, .nonce = done % 10,
+            const struct test_tx tx = {.sender = first_sender + done / 10,
+                                       .nonce = done % 10,
                                        .fee = 1000000 + 977 * (uint64_t)done,
                                        .kem = AG_KEM_MLKEM1024};
             ag_vec_init(&envelope, AG_LIMIT_ENVELOPE_BYTES);
             BENCH_MUST(test_seal(node, &tx, &envelope));
-            BENCH_MUST(
-                ag_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
+            BENCH_MUST(ag_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
             BENCH_MUST(ag_seq_submit(node->seq, &submission, 1));
             ag_vec_close(&envelope);
         }
@@ -59,7 +60,7 @@ static void fill(struct test_node *node, uint32_t first_sender, unsigned count)
     }
 }
 
-/* ---- floors ---------------------------------------------------------------------------------------- */
+/* ---- floors ---------------------------------------------------------------------------------- */
 
 /* One ML-DSA-87 signature and `count` recoveries, on one thread, as the libraries do them. */
 static uint64_t floor_ns(unsigned count, bool with_signature)
@@ -104,7 +105,7 @@ static uint64_t checks_ns(struct ag_bytes bytes)
     return bench_now_ns() - start_ns + floor_ns(file.entry_count, false);
 }
 
-/* ---- measurements ---------------------------------------------------------------------------------- */
+/* ---- measurements ---------------------------------------------------------------------------- */
 
 static void batch_cost(struct test_node *node)
 {
@@ -125,13 +126,13 @@ static void batch_cost(struct test_node *node)
     uint64_t rest = bench_median(rest_ns, RUNS);
     uint64_t least = bench_median(floors_ns, RUNS);
     char fields[512];
-    (void)snprintf(fields, sizeof(fields),
-                   "\"transactions\":%d,\"rest_ms\":%.2f,\"rest_ms_min\":%.2f,\"rest_ms_max\":%.2f,"
-                   "\"floor_ms\":%.2f,\"floor\":\"one ML-DSA-87 signature and 1000 recoveries on one "
-                   "thread\",\"ratio\":%.3f,\"target\":1.0",
-                   BATCH, (double)rest / 1e6, (double)rest_ns[0] / 1e6,
-                   (double)rest_ns[RUNS - 1] / 1e6, (double)least / 1e6,
-                   (double)rest / (double)least);
+    (void)snprintf(
+        fields, sizeof(fields),
+        "\"transactions\":%d,\"rest_ms\":%.2f,\"rest_ms_min\":%.2f,\"rest_ms_max\":%.2f,"
+        "\"floor_ms\":%.2f,\"floor\":\"one ML-DSA-87 signature and 1000 recoveries on one "
+        "thread\",\"ratio\":%.3f,\"target\":1.0",
+        BATCH, (double)rest / 1e6, (double)rest_ns[0] / 1e6, (double)rest_ns[RUNS - 1] / 1e6,
+        (double)least / 1e6, (double)rest / (double)least);
     bench_print("batch_without_signatures", fields);
 }
 
@@ -160,13 +161,13 @@ static void verify_cost(struct test_node *node)
     uint64_t spent = bench_median(spent_ns, RUNS);
     uint64_t least = bench_median(floors_ns, RUNS);
     char fields[512];
-    (void)snprintf(fields, sizeof(fields),
-                   "\"transactions\":%d,\"ms\":%.2f,\"ms_min\":%.2f,\"ms_max\":%.2f,\"floor_ms\":%.2f,"
-                   "\"floor\":\"1000 recoveries, one ML-DSA-87 and one SLH-DSA check, one thread\","
-                   "\"ratio\":%.3f,\"target\":1.2,\"file_bytes\":%zu",
-                   BATCH, (double)spent / 1e6, (double)spent_ns[0] / 1e6,
-                   (double)spent_ns[RUNS - 1] / 1e6, (double)least / 1e6,
-                   (double)spent / (double)least, file.size);
+    (void)snprintf(
+        fields, sizeof(fields),
+        "\"transactions\":%d,\"ms\":%.2f,\"ms_min\":%.2f,\"ms_max\":%.2f,\"floor_ms\":%.2f,"
+        "\"floor\":\"1000 recoveries, one ML-DSA-87 and one SLH-DSA check, one thread\","
+        "\"ratio\":%.3f,\"target\":1.2,\"file_bytes\":%zu",
+        BATCH, (double)spent / 1e6, (double)spent_ns[0] / 1e6, (double)spent_ns[RUNS - 1] / 1e6,
+        (double)least / 1e6, (double)spent / (double)least, file.size);
     bench_print("batch_verify", fields);
     ag_policy_close(policy);
     ag_vec_close(&file);
@@ -209,10 +210,9 @@ static void fill_history(struct test_node *node)
     BENCH_MUST(ag_store_begin(store, &tx));
     for (uint64_t number = 2; number <= HISTORY; number++) {
         struct ag_store_u64 key = ag_store_u64(number);
-        BENCH_MUST(ag_store_put_append(tx, AG_TABLE_BATCHES, AG_VIEW(&key),
-                                       AG_ARRAY_VIEW(filler)));
-        BENCH_MUST(ag_store_put_append(tx, AG_TABLE_GROUPS, AG_VIEW(&key),
-                                       ag_bytes_of(filler, 100)));
+        BENCH_MUST(ag_store_put_append(tx, AG_TABLE_BATCHES, AG_VIEW(&key), AG_ARRAY_VIEW(filler)));
+        BENCH_MUST(
+            ag_store_put_append(tx, AG_TABLE_GROUPS, AG_VIEW(&key), ag_bytes_of(filler, 100)));
     }
     BENCH_MUST(ag_store_commit(tx));
     ag_store_close(store);
@@ -242,11 +242,12 @@ static void restart(void)
         test_node_close(&node);
     }
     uint64_t spent = bench_median(spent_ns, RUNS);
-    (void)snprintf(fields, sizeof(fields),
-                   "\"batches\":%d,\"ms\":%.1f,\"ms_max\":%.1f,\"floor_ms\":%.1f,\"floor\":\"a restart "
-                   "with one batch\",\"ratio\":%.2f,\"target_ms\":1000",
-                   HISTORY, (double)spent / 1e6, (double)spent_ns[RUNS - 1] / 1e6,
-                   (double)empty_ns / 1e6, (double)spent / (double)empty_ns);
+    (void)snprintf(
+        fields, sizeof(fields),
+        "\"batches\":%d,\"ms\":%.1f,\"ms_max\":%.1f,\"floor_ms\":%.1f,\"floor\":\"a restart "
+        "with one batch\",\"ratio\":%.2f,\"target_ms\":1000",
+        HISTORY, (double)spent / 1e6, (double)spent_ns[RUNS - 1] / 1e6, (double)empty_ns / 1e6,
+        (double)spent / (double)empty_ns);
     bench_print("restart", fields);
     test_node_remove(&node);
 }
@@ -254,7 +255,9 @@ static void restart(void)
 /* Batches overlap while they are signed: throughput against one signature at a time. */
 static void pipelining(void)
 {
-    enum { BATCHES = 8 };
+    enum {
+        BATCHES = 8
+    };
     const char *const flags[] = {"--batch_tx_max=10", "--signers=2", NULL};
     struct test_node node;
     struct ag_fault fault = {0};

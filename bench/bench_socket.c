@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Admission through the socket: processor time of the daemon per accepted envelope, receipts on disk,
- * against the bare cost of opening one on the same machine in the same run. */
+/* Admission through the socket: processor time of the daemon per accepted envelope, receipts on
+ * disk, against the bare cost of opening one on the same machine in the same run. */
 #include "bench.h"
 #include "net/net.h"
 #include "node.h"
@@ -23,7 +23,7 @@ enum {
 struct daemon {
     pid_t pid;
     unsigned port;
-    FILE *log; /* stays open: the daemon may go on writing */
+    FILE *log;             /* stays open: the daemon may go on writing */
     struct test_node node; /* its configuration and the client's view; no node in this process */
 };
 
@@ -96,7 +96,7 @@ static const struct ag_json_value *call(struct daemon *daemon, const char *body,
     ag_vec_init(&answer, 64u << 20);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", daemon->port);
     BENCH_MUST(ag_net_http_post(url, NULL, "application/json", ag_bytes_of(body, strlen(body)),
-                            &answer, &status));
+                                &answer, &status));
     BENCH_MUST(ag_json_parse(ag_vec_view(&answer), out));
     ag_vec_close(&answer);
     return ag_json_get(ag_json_root(*out), "result");
@@ -146,8 +146,8 @@ static uint64_t bare_ns(uint16_t kem, unsigned count)
                                  (struct ag_buf){sealed, sizeof(sealed)}));
     uint64_t start_ns = bench_cpu_ns();
     for (unsigned i = 0; i < count; i++) {
-        BENCH_MUST(ag_hpke_receive(work, &info, ag_bytes_of(enc, ag_kem_enc_size(id)), false,
-                                   &hpke));
+        BENCH_MUST(
+            ag_hpke_receive(work, &info, ag_bytes_of(enc, ag_kem_enc_size(id)), false, &hpke));
         BENCH_MUST(ag_hpke_open_part(&hpke, 0, AG_LITERAL("aad"), AG_ARRAY_VIEW(sealed),
                                      (struct ag_buf){head, sizeof(head)}));
     }
@@ -168,8 +168,7 @@ static void make_bodies(struct daemon *daemon, uint16_t kem, uint32_t first_send
         ag_vec_init(&envelope, AG_LIMIT_ENVELOPE_BYTES);
         BENCH_MUST(test_seal(&daemon->node, &tx, &envelope));
         if (is_binary) {
-            const uint8_t length[4] = {0, 0, (uint8_t)(envelope.size >> 8),
-                                       (uint8_t)envelope.size};
+            const uint8_t length[4] = {0, 0, (uint8_t)(envelope.size >> 8), (uint8_t)envelope.size};
             BENCH_MUST(ag_vec_append(body, AG_ARRAY_VIEW(length)));
             BENCH_MUST(ag_vec_append(body, ag_vec_view(&envelope)));
         } else {
@@ -203,7 +202,8 @@ static unsigned count_text(const struct ag_vec *answer, const char *text)
     return count;
 }
 
-/* Clients that call at once, as a loaded node has them: groups are as large as the load makes them. */
+/* Clients that call at once, as a loaded node has them: groups are as large as the load makes
+ * them. */
 struct clients {
     struct daemon *daemon;
     struct ag_vec *bodies;
@@ -304,13 +304,14 @@ static void measure(const char *program, uint16_t kem, unsigned count, bool is_b
     uint64_t spent_ns = bench_median(spent, RUNS);
     uint64_t bare_each_ns = bench_median(bare, RUNS);
     char fields[512];
-    (void)snprintf(fields, sizeof(fields),
-                   "\"kem\":\"0x%04x\",\"route\":\"%s\",\"calls_of\":%d,\"clients\":%d,\"cpu_us\":%.2f,"
-                   "\"cpu_us_min\":%.2f,\"cpu_us_max\":%.2f,\"floor_us\":%.2f,\"floor\":\"decapsulate "
-                   "and open one head\",\"ratio\":%.3f,\"target\":1.5,\"per_second\":%.0f",
-                   kem, is_binary ? "binary" : "json-rpc", PER_CALL, CLIENTS, (double)spent_ns / 1e3,
-                   (double)spent[0] / 1e3, (double)spent[RUNS - 1] / 1e3,
-                   (double)bare_each_ns / 1e3, (double)spent_ns / (double)bare_each_ns, rate);
+    (void)snprintf(
+        fields, sizeof(fields),
+        "\"kem\":\"0x%04x\",\"route\":\"%s\",\"calls_of\":%d,\"clients\":%d,\"cpu_us\":%.2f,"
+        "\"cpu_us_min\":%.2f,\"cpu_us_max\":%.2f,\"floor_us\":%.2f,\"floor\":\"decapsulate "
+        "and open one head\",\"ratio\":%.3f,\"target\":1.5,\"per_second\":%.0f",
+        kem, is_binary ? "binary" : "json-rpc", PER_CALL, CLIENTS, (double)spent_ns / 1e3,
+        (double)spent[0] / 1e3, (double)spent[RUNS - 1] / 1e3, (double)bare_each_ns / 1e3,
+        (double)spent_ns / (double)bare_each_ns, rate);
     bench_print("admission_socket", fields);
     stop(daemon);
 }

@@ -30,7 +30,7 @@ struct ag_buf {
 
 /* SHA-384 digests name headers, bundles and groups; 32-byte values are Merkle nodes and ids. */
 #define AG_HASH_SIZE 48u
-#define AG_ID_SIZE 32u
+#define AG_ID_SIZE   32u
 
 struct ag_hash {
     uint8_t bytes[AG_HASH_SIZE];

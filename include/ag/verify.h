@@ -6,7 +6,8 @@
  *
  * Owns:    the verdict, from ag_batch_verify to ag_batch_verdict_close.
  * Threads: free-threaded; may use a pool of its caller for the recoveries.
- * Fails:   an error only for our own failures; everything wrong with the batch is in the verdict. */
+ * Fails:   an error only for our own failures; everything wrong with the batch is in the
+ *          verdict. */
 
 #include <ag/attest.h>
 #include <ag/batch.h>

@@ -19,7 +19,8 @@ enum ag_err ag_batch_sign(struct ag_batch *batch, struct ag_keyring *keyring)
     return AG_OK;
 }
 
-/* The identity may be renewed while this batch waits, so the batch keeps what it was judged with. */
+/* The identity may be renewed while this batch waits, so the batch keeps what it was judged
+ * with. */
 static enum ag_err keep_identity(struct ag_batch *batch, const struct ag_batch_identity *identity)
 {
     AG_TRY(ag_vec_append(&batch->identity, identity->bundle));
@@ -39,8 +40,8 @@ enum ag_err ag_batch_attest(struct ag_batch *batch, struct ag_tee *tee,
 {
     AG_ENSURE(batch->state == AG_BATCH_SIGNED, AG_ERR_STATE_MOVE);
     uint8_t report_data[64];
-    AG_TRY(ag_report_data(AG_REPORT_BATCH, &batch->digest, (struct ag_bytes){NULL, 0},
-                          report_data));
+    AG_TRY(
+        ag_report_data(AG_REPORT_BATCH, &batch->digest, (struct ag_bytes){NULL, 0}, report_data));
 
     struct ag_vec quote AG_SCOPED(ag_vec_close);
     ag_vec_init(&quote, AG_LIMIT_EVIDENCE_BYTES);

@@ -87,12 +87,11 @@ static enum ag_err judge_one(const struct ag_exec *exec, const struct ag_exec_in
     struct ag_body body;
     AG_TRY(open_body(input, arena, &body));
     AG_ENSURE(body.payload_kind == input->head->payload_kind, AG_ERR_ENVELOPE_MISMATCH);
-    AG_ENSURE(body.auth_scheme == AG_AUTH_PAYLOAD && body.auth.size == 0,
-              AG_ERR_ENVELOPE_SENDER);
+    AG_ENSURE(body.auth_scheme == AG_AUTH_PAYLOAD && body.auth.size == 0, AG_ERR_ENVELOPE_SENDER);
 
     struct ag_eth_tx tx = {0};
-    enum ag_err err = ag_verify_payload(input->head, body.payload_kind, body.payload,
-                                        exec->chain_id, &tx, NULL);
+    enum ag_err err =
+        ag_verify_payload(input->head, body.payload_kind, body.payload, exec->chain_id, &tx, NULL);
     /* Anyone can write another's name into a head: only a sender whose signature was recovered
      * pays for what cannot run. */
     result->is_charged = err != AG_OK && is_sender(input->head, &tx.sender);

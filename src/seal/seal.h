@@ -28,6 +28,8 @@ enum ag_purpose {
     AG_PURPOSE_META = 5,       /* the store's own record, which is also its anchor, below */
     AG_PURPOSE_CHECKPOINT = 6, /* migration checkpoints */
     AG_PURPOSE_TLS = 7,        /* the key of the attested TLS certificate */
+    AG_PURPOSE_BATCH = 8,      /* a committed batch: nobody reads it before the counter moves */
+    AG_PURPOSE_GROUP = 9,      /* an admission group and its signature: the same */
 };
 
 /* Bytes that sealing adds. */

@@ -31,13 +31,12 @@ static enum ag_err take_memory(struct ag_seq *seq, struct group *group)
     group->leaves = memory;
     AG_TRY(ag_arena_take(arena, AG_LIMIT_GROUP_COUNT * sizeof(*group->accepted), &memory));
     group->accepted = memory;
-    AG_TRY(ag_arena_take(arena, (size_t)3 * AG_LIMIT_GROUP_COUNT * sizeof(*group->nodes),
-                         &memory));
+    AG_TRY(ag_arena_take(arena, (size_t)3 * AG_LIMIT_GROUP_COUNT * sizeof(*group->nodes), &memory));
     group->nodes = memory;
     return AG_OK;
 }
 
-/* ---- the promise ------------------------------------------------------------------------------- */
+/* ---- the promise ----------------------------------------------------------------------------- */
 
 static enum ag_err build_group(struct ag_seq *seq, struct group *group, uint64_t now_ms)
 {
@@ -72,8 +71,9 @@ static enum ag_err build_group(struct ag_seq *seq, struct group *group, uint64_t
 }
 
 /* Puts the group twice: whole into the spool until a batch covers it, and with ids in place of
- * envelopes into `groups`, where its receipts can be asked for later. */
-static enum ag_err put_group(struct ag_store_tx *tx, const struct group *group, bool is_whole)
+ * envelopes, sealed, into `groups`, where its receipts can be asked for later. */
+static enum ag_err put_group(struct ag_seq *seq, struct ag_store_tx *tx,
+                             const struct group *group, bool is_whole)
 {
     struct ag_vec encoding AG_SCOPED(ag_vec_close);
     struct ag_vec out AG_SCOPED(ag_vec_close);
@@ -89,18 +89,22 @@ static enum ag_err put_group(struct ag_store_tx *tx, const struct group *group, 
         entries[i].envelope = is_whole ? ag_vec_view(&group->accepted[i]->envelope)
                                        : AG_VIEW(&group->leaves[i].envelope_id);
     }
+    /* Nobody reads the signature again from the spool: the host need not see it there. */
+    static const uint8_t no_signature[AG_MLDSA87_SIGNATURE_SIZE];
     const struct ag_spool_group spool = {
         .group = ag_vec_view(&encoding),
-        .signature = AG_ARRAY_VIEW(group->signature),
+        .signature = is_whole ? AG_ARRAY_VIEW(no_signature) : AG_ARRAY_VIEW(group->signature),
         .count = (uint32_t)group->accepted_count,
     };
     AG_TRY(ag_spool_group_encode(&spool, entries, &out));
 
+    if (!is_whole) {
+        return ag_seq_put_sealed(seq, tx, AG_TABLE_GROUPS, group->fields.number, ag_vec_view(&out));
+    }
     /* The spool is keyed by its last admission: what a batch covers is a prefix of the table. */
-    uint64_t last = group->fields.first_admission + group->fields.count - 1;
-    struct ag_store_u64 key = ag_store_u64(is_whole ? last : group->fields.number);
-    return ag_store_put_append(tx, is_whole ? AG_TABLE_SPOOL : AG_TABLE_GROUPS, AG_VIEW(&key),
-                               ag_vec_view(&out));
+    struct ag_store_u64 key =
+        ag_store_u64(group->fields.first_admission + group->fields.count - 1);
+    return ag_store_put_append(tx, AG_TABLE_SPOOL, AG_VIEW(&key), ag_vec_view(&out));
 }
 
 static enum ag_err put_all(struct ag_seq *seq, struct ag_store_tx *tx, const struct group *group,
@@ -108,8 +112,8 @@ static enum ag_err put_all(struct ag_seq *seq, struct ag_store_tx *tx, const str
 {
     struct ag_vec records AG_SCOPED(ag_vec_close);
     ag_vec_init(&records, (size_t)AG_LIMIT_GROUP_COUNT * 2u * AG_REPLAY_RECORD_SIZE);
-    AG_TRY(put_group(tx, group, true));
-    AG_TRY(put_group(tx, group, false));
+    AG_TRY(put_group(seq, tx, group, true));
+    AG_TRY(put_group(seq, tx, group, false));
     AG_TRY(ag_mempool_replay_export(seq->mempool, &records));
     AG_TRY(ag_seq_replay_add(seq, tx, ag_vec_view(&records), &next->replay));
 
@@ -137,7 +141,7 @@ static enum ag_err write_group(struct ag_seq *seq, const struct group *group)
     return ag_seq_anchored_commit(seq, tx, &next);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static enum ag_err make_receipt(const struct group *group, size_t index, struct ag_vec *out)
 {
@@ -205,7 +209,7 @@ static void answer_all(struct ag_seq *seq, struct group *group)
     }
 }
 
-/* ---- the group ---------------------------------------------------------------------------------- */
+/* ---- the group ------------------------------------------------------------------------------- */
 
 static void read_results(struct group *group)
 {
@@ -257,7 +261,8 @@ static enum ag_err judge_group(struct ag_seq *seq, struct group *group, uint64_t
     return AG_OK;
 }
 
-/* Whether the node may go on after this error: nothing was written, or nothing was wrong with it. */
+/* Whether the node may go on after this error: nothing was written, or nothing was wrong with
+ * it. */
 static bool is_survivable(enum ag_err err)
 {
     return ag_err_class(err) == AG_CLASS_LIMIT || err == AG_ERR_NO_MEMORY ||

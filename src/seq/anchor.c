@@ -3,8 +3,8 @@
 
 #include "seq/seq_i.h"
 
-/* The anchored record, sealed under the name of its entry: the meta encoding, then the replay sum (32
- * bytes), the oldest honoured key epoch (u64) and the digest of the current bundle (48). */
+/* The anchored record, sealed under the name of its entry: the meta encoding, then the replay sum
+ * (32 bytes), the oldest honoured key epoch (u64) and the digest of the current bundle (48). */
 
 #define TAIL_SIZE (32u + 8u + AG_HASH_SIZE)
 

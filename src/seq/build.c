@@ -116,9 +116,9 @@ static enum ag_err keep_effects(const struct draft *draft, struct flight *flight
     for (size_t i = 0; i < draft->count; i++) {
         const struct ag_exec_result *result = &draft->results[i];
         if (result->frees_nonce || result->is_charged) {
-            flight->effects[flight->effect_count++] = (struct effect){
-                result->outcome.admission, (enum ag_err)result->outcome.reason,
-                result->is_charged, result->frees_nonce};
+            flight->effects[flight->effect_count++] =
+                (struct effect){result->outcome.admission, (enum ag_err)result->outcome.reason,
+                                result->is_charged, result->frees_nonce};
         }
     }
     return AG_OK;

@@ -22,7 +22,8 @@ static enum ag_err put_shared(struct ag_store_tx *tx, struct ag_bytes *part, str
     return err;
 }
 
-static enum ag_err put_file(struct ag_store_tx *tx, const struct flight *flight)
+static enum ag_err put_file(struct ag_seq *seq, struct ag_store_tx *tx,
+                            const struct flight *flight)
 {
     struct ag_batch_file file = *ag_batch_parts(flight->batch);
     struct ag_hash digests[3];
@@ -32,8 +33,7 @@ static enum ag_err put_file(struct ag_store_tx *tx, const struct flight *flight)
     AG_TRY(put_shared(tx, &file.bundle_evidence, &digests[1]));
     AG_TRY(put_shared(tx, &file.collateral, &digests[2]));
     AG_TRY(ag_batch_file_encode(&file, &bytes));
-    struct ag_store_u64 key = ag_store_u64(flight->number);
-    return ag_store_put_append(tx, AG_TABLE_BATCHES, AG_VIEW(&key), ag_vec_view(&bytes));
+    return ag_seq_put_sealed(seq, tx, AG_TABLE_BATCHES, flight->number, ag_vec_view(&bytes));
 }
 
 /* Where each envelope's receipts are found from now on. */
@@ -47,8 +47,7 @@ static enum ag_err put_receipts(struct ag_seq *seq, struct ag_store_tx *tx,
         AG_TRY(ag_batch_entry_next(&rest, &entry, NULL));
 
         pthread_mutex_lock(&seq->lock);
-        const struct pending *pending =
-            ag_lru_find(seq->pending, &entry.outcome.envelope_id);
+        const struct pending *pending = ag_lru_find(seq->pending, &entry.outcome.envelope_id);
         struct ag_receipt_index index = {
             .admission = entry.outcome.admission,
             .group_number = pending == NULL ? 0 : pending->group,
@@ -110,7 +109,7 @@ static enum ag_err put_all(struct ag_seq *seq, struct ag_store_tx *tx, const str
     next->meta.head_digest = *ag_batch_digest(flight->batch);
     next->meta.first_unbatched = flight->first_admission + flight->admission_count;
 
-    AG_TRY(put_file(tx, flight));
+    AG_TRY(put_file(seq, tx, flight));
     AG_TRY(put_receipts(seq, tx, flight));
     AG_TRY(drop_spool(tx, next->meta.first_unbatched));
     AG_TRY(put_effects(seq, tx, flight, &next->replay));
@@ -160,6 +159,7 @@ static enum ag_err settle(struct ag_seq *seq, const struct flight *flight)
 
     struct ag_bytes rest = ag_batch_parts(flight->batch)->entries;
     pthread_mutex_lock(&seq->lock);
+    seq->released_number = flight->number;
     for (uint32_t i = 0; i < flight->admission_count; i++) {
         struct ag_batch_entry entry;
         if (ag_batch_entry_next(&rest, &entry, NULL) == AG_OK) {

@@ -3,7 +3,8 @@
 
 #include "seq/seq_i.h"
 
-/* Collateral is looked at this often; the provider hands out the same bytes until it renews them. */
+/* Collateral is looked at this often; the provider hands out the same bytes until it renews
+ * them. */
 #define CHECK_INTERVAL_MS 60000u
 
 void ag_seq_identity_init(struct identity *identity)

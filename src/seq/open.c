@@ -10,7 +10,7 @@
 
 #define STORE_FORMAT 1u
 
-/* ---- hardware, store, keys ------------------------------------------------------------------------ */
+/* ---- hardware, store, keys ------------------------------------------------------------------- */
 
 static enum ag_err open_hardware(struct ag_seq *seq, struct ag_fault *fault)
 {
@@ -112,7 +112,7 @@ static enum ag_err open_keys(struct ag_seq *seq, uint64_t now_ms)
     return AG_OK;
 }
 
-/* ---- the pool ----------------------------------------------------------------------------------- */
+/* ---- the pool -------------------------------------------------------------------------------- */
 
 static enum ag_err honours(void *context, uint64_t epoch, uint16_t kem)
 {
@@ -157,7 +157,7 @@ static enum ag_err open_pool(struct ag_seq *seq, struct ag_fault *fault)
     config.source_burst = (uint32_t)conf->source_burst;
     config.stamp_bits_max = (unsigned)conf->stamp_bits_max;
     AG_TRY(seq->host->random(seq->host->context, (struct ag_buf){(uint8_t *)&config.hash_seed,
-                                                                  sizeof(config.hash_seed)}));
+                                                                 sizeof(config.hash_seed)}));
     AG_TRY(ag_mempool_open(&config, &keys, &seq->mempool, fault));
     ag_mempool_set_policy(seq->mempool, NULL, NULL, true);
 
@@ -176,8 +176,8 @@ static enum ag_err open_parts(struct ag_seq *seq, struct ag_fault *fault)
     AG_TRY(ag_seq_restore_head(seq));
     AG_TRY(open_pool(seq, fault));
     AG_TRY(ag_seq_restore(seq));
-    /* Each start counts once before anything leaves: a copy of the store taken around a crash between
-     * commit and counter is then older than this run. */
+    /* Each start counts once before anything leaves: a copy of the store taken around a crash
+     * between commit and counter is then older than this run. */
     AG_TRY(ag_seq_anchor_again(seq));
     AG_TRY(ag_seq_own_policy(seq));
     AG_TRY(ag_seq_identity_renew(seq, now_ms));

@@ -31,19 +31,32 @@ static bool find_pending(struct ag_seq *seq, const struct ag_id *id, struct pend
     return pending != NULL;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------ */
+/* ---- batches --------------------------------------------------------------------------------- */
+
+/* What is committed is not told before the counter has passed it: until then the host can take it
+ * back. */
+static uint64_t released(struct ag_seq *seq)
+{
+    pthread_mutex_lock(&seq->lock);
+    uint64_t number = seq->released_number;
+    pthread_mutex_unlock(&seq->lock);
+    return number;
+}
+
+/* Room for one opened batch; `out` of load_batch borrows from it. */
+static void file_arena_init(struct ag_arena *arena)
+{
+    ag_arena_init(arena, AG_LIMIT_BATCH_FILE_BYTES + 4096u);
+}
 
 static enum ag_err load_batch(struct ag_seq *seq, struct ag_store_tx *tx, uint64_t number,
-                              struct ag_batch_file *out)
+                              struct ag_arena *arena, struct ag_batch_file *out)
 {
     struct ag_bytes stored;
-    if (number == 0) {
-        pthread_mutex_lock(&seq->lock);
-        number = seq->status.head_number;
-        pthread_mutex_unlock(&seq->lock);
-    }
-    struct ag_store_u64 key = ag_store_u64(number);
-    enum ag_err err = ag_store_get(tx, AG_TABLE_BATCHES, AG_VIEW(&key), &stored);
+    uint64_t newest = released(seq);
+    number = number == 0 ? newest : number;
+    AG_ENSURE(number != 0 && number <= newest, AG_ERR_BATCH_NUMBER);
+    enum ag_err err = ag_seq_get_sealed(seq, tx, AG_TABLE_BATCHES, number, arena, &stored);
     AG_ENSURE(err != AG_ERR_NOT_FOUND, AG_ERR_BATCH_NUMBER);
     AG_TRY(err);
     AG_ENSURE(ag_batch_file_decode(stored, out, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
@@ -54,9 +67,11 @@ enum ag_err ag_seq_batch_header(struct ag_seq *seq, uint64_t number, struct ag_b
                                 struct ag_hash *out_digest)
 {
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_arena arena AG_SCOPED(ag_arena_close);
     struct ag_batch_file file;
+    file_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
-    AG_TRY(load_batch(seq, tx, number, &file));
+    AG_TRY(load_batch(seq, tx, number, &arena, &file));
     AG_TRY(ag_batch_header_decode(file.header, out, NULL));
     return ag_batch_header_digest(file.header, out_digest);
 }
@@ -73,9 +88,11 @@ static enum ag_err resolve(struct ag_store_tx *tx, struct ag_bytes *part)
 enum ag_err ag_seq_batch_export(struct ag_seq *seq, uint64_t number, struct ag_vec *out)
 {
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_arena arena AG_SCOPED(ag_arena_close);
     struct ag_batch_file file;
+    file_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
-    AG_TRY(load_batch(seq, tx, number, &file));
+    AG_TRY(load_batch(seq, tx, number, &arena, &file));
     AG_TRY(resolve(tx, &file.bundle));
     AG_TRY(resolve(tx, &file.bundle_evidence));
     AG_TRY(resolve(tx, &file.collateral));
@@ -86,9 +103,11 @@ enum ag_err ag_seq_batch_outcomes(struct ag_seq *seq, uint64_t number, ag_seq_ou
                                   void *context)
 {
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
+    struct ag_arena arena AG_SCOPED(ag_arena_close);
     struct ag_batch_file file;
+    file_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
-    AG_TRY(load_batch(seq, tx, number, &file));
+    AG_TRY(load_batch(seq, tx, number, &arena, &file));
 
     struct ag_bytes rest = file.entries;
     for (uint32_t i = 0; i < file.entry_count; i++) {
@@ -99,14 +118,15 @@ enum ag_err ag_seq_batch_outcomes(struct ag_seq *seq, uint64_t number, ag_seq_ou
     return AG_OK;
 }
 
-/* ---- one transaction ----------------------------------------------------------------------------- */
+/* ---- one transaction ------------------------------------------------------------------------- */
 
-static enum ag_err find_index(struct ag_store_tx *tx, const struct ag_id *id,
+static enum ag_err find_index(struct ag_seq *seq, struct ag_store_tx *tx, const struct ag_id *id,
                               struct ag_receipt_index *out)
 {
     struct ag_bytes stored;
     AG_TRY(ag_store_get(tx, AG_TABLE_RECEIPTS, AG_VIEW(id), &stored));
     AG_ENSURE(ag_receipt_index_decode(stored, out, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
+    AG_ENSURE(out->batch_number <= released(seq), AG_ERR_NOT_FOUND);
     return AG_OK;
 }
 
@@ -144,10 +164,12 @@ enum ag_err ag_seq_tx_status(struct ag_seq *seq, const struct ag_id *envelope_id
     }
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
     struct ag_receipt_index index;
+    struct ag_arena arena AG_SCOPED(ag_arena_close);
     struct ag_batch_file file;
+    file_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
-    AG_TRY(find_index(tx, envelope_id, &index));
-    AG_TRY(load_batch(seq, tx, index.batch_number, &file));
+    AG_TRY(find_index(seq, tx, envelope_id, &index));
+    AG_TRY(load_batch(seq, tx, index.batch_number, &arena, &file));
     AG_TRY(walk_outcomes(&file, index.entry_index, NULL, &status.outcome));
     status.state = AG_TX_COMMITTED;
     status.admission = index.admission;
@@ -174,8 +196,8 @@ static enum ag_err admission_receipt(struct ag_bytes stored, uint32_t leaf, stru
         struct ag_spool_entry entry;
         AG_TRY(ag_spool_entry_next(&rest, &entry, NULL));
         AG_ENSURE(entry.envelope.size == AG_ID_SIZE, AG_ERR_STORE_CORRUPT);
-        struct ag_admission_leaf fields = {receipt.group.first_admission + i, {{0}},
-                                           entry.deadline_ms};
+        struct ag_admission_leaf fields = {
+            receipt.group.first_admission + i, {{0}}, entry.deadline_ms};
         memcpy(fields.envelope_id.bytes, entry.envelope.data, AG_ID_SIZE);
         uint8_t bytes[AG_ADMISSION_LEAF_SIZE];
         ag_admission_leaf_encode(&fields, bytes);
@@ -204,11 +226,12 @@ enum ag_err ag_seq_admission_receipt(struct ag_seq *seq, const struct ag_id *env
         index.group_number = pending.group;
         index.leaf_index = pending.leaf;
     } else {
-        AG_TRY(find_index(tx, envelope_id, &index));
+        AG_TRY(find_index(seq, tx, envelope_id, &index));
     }
     struct ag_bytes stored;
-    struct ag_store_u64 key = ag_store_u64(index.group_number);
-    AG_TRY(ag_store_get(tx, AG_TABLE_GROUPS, AG_VIEW(&key), &stored));
+    struct ag_arena arena AG_SCOPED(ag_arena_close);
+    ag_arena_init(&arena, AG_LIMIT_GROUP_BYTES);
+    AG_TRY(ag_seq_get_sealed(seq, tx, AG_TABLE_GROUPS, index.group_number, &arena, &stored));
     return admission_receipt(stored, index.leaf_index, out);
 }
 
@@ -237,9 +260,11 @@ enum ag_err ag_seq_outcome_receipt(struct ag_seq *seq, const struct ag_id *envel
 {
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
     struct ag_receipt_index index;
+    struct ag_arena arena AG_SCOPED(ag_arena_close);
     struct ag_batch_file file;
+    file_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
-    AG_TRY(find_index(tx, envelope_id, &index));
-    AG_TRY(load_batch(seq, tx, index.batch_number, &file));
+    AG_TRY(find_index(seq, tx, envelope_id, &index));
+    AG_TRY(load_batch(seq, tx, index.batch_number, &arena, &file));
     return outcome_receipt(&file, index.entry_index, out);
 }

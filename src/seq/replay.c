@@ -81,8 +81,8 @@ enum ag_err ag_seq_replay_add(struct ag_seq *seq, struct ag_store_tx *tx, struct
     return AG_OK;
 }
 
-enum ag_err ag_seq_replay_remove(struct ag_seq *seq, struct ag_store_tx *tx,
-                                 struct ag_bytes record, struct replay_sum *sum)
+enum ag_err ag_seq_replay_remove(struct ag_seq *seq, struct ag_store_tx *tx, struct ag_bytes record,
+                                 struct replay_sum *sum)
 {
     uint8_t value[32];
     enum ag_err err = ag_store_delete(tx, AG_TABLE_REPLAY, record);

@@ -13,10 +13,10 @@ struct walk {
     struct ag_mempool_restored *entries;
     size_t count;
     size_t capacity;
-    uint64_t next_group;       /* expected number; 0: any */
-    uint64_t next_admission;   /* expected first admission; 0: any */
+    uint64_t next_group;        /* expected number; 0: any */
+    uint64_t next_admission;    /* expected first admission; 0: any */
     struct ag_hash last_digest; /* of the group before, once there is one */
-    struct ag_arena arena;     /* copies of the envelopes */
+    struct ag_arena arena;      /* copies of the envelopes */
 };
 
 static enum ag_err note_entry(struct walk *walk, const struct ag_group *group, uint32_t index,
@@ -124,10 +124,10 @@ enum ag_err ag_seq_restore_head(struct ag_seq *seq)
     if (meta->head_number == 0) {
         return AG_OK;
     }
+    seq->released_number = meta->head_number; /* no other thread is there yet */
     AG_ENSURE(ag_seq_batch_header(seq, meta->head_number, &header, &digest) == AG_OK,
               AG_ERR_STORE_CORRUPT);
-    AG_ENSURE(ag_bytes_equal(AG_VIEW(&digest), AG_VIEW(&meta->head_digest)),
-              AG_ERR_STORE_CORRUPT);
+    AG_ENSURE(ag_bytes_equal(AG_VIEW(&digest), AG_VIEW(&meta->head_digest)), AG_ERR_STORE_CORRUPT);
     seq->last_time_ms = header.time_ms;
     seq->committed_time_ms = header.time_ms;
     return AG_OK;

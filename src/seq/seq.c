@@ -17,7 +17,7 @@ uint64_t ag_seq_mono_ms(struct ag_seq *seq)
     return seq->host->monotonic_ns(seq->host->context) / 1000000u;
 }
 
-/* ---- submissions and events ---------------------------------------------------------------------- */
+/* ---- submissions and events ------------------------------------------------------------------ */
 
 /* An event that waits; a submission carries its own, so that an answer never needs memory. */
 struct event_node {
@@ -134,7 +134,7 @@ size_t ag_seq_events(struct ag_seq *seq, struct ag_event *out, size_t limit)
     return count;
 }
 
-/* ---- status --------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 static void publish_metrics(const struct ag_seq_status *status)
 {
@@ -214,7 +214,7 @@ enum ag_err ag_seq_set_order_mode(struct ag_seq *seq, uint8_t mode)
     return AG_OK;
 }
 
-/* ---- the crank ------------------------------------------------------------------------------------ */
+/* ---- the crank ------------------------------------------------------------------------------- */
 
 static bool is_draining(struct ag_seq *seq)
 {
@@ -295,8 +295,8 @@ static void *sequencer_main(void *context)
     while (err == AG_OK) {
         bool did_work = false;
         err = ag_seq_step(seq, &did_work);
-        bool is_done = is_draining(seq) && seq->flight_count == 0 &&
-                       ag_queue_count(seq->submissions) == 0;
+        bool is_done =
+            is_draining(seq) && seq->flight_count == 0 && ag_queue_count(seq->submissions) == 0;
         if (is_done) {
             break;
         }

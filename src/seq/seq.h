@@ -28,8 +28,8 @@ AG_MUST_CHECK enum ag_err ag_seq_open(const struct ag_conf *conf, const struct a
                                       struct ag_seq **out, struct ag_fault *fault);
 void ag_seq_close(struct ag_seq *seq);
 
-/* Appends a policy file that accepts this very program on the configured hardware, and nothing else:
- * the node judges itself by it, and clients at home may. */
+/* Appends a policy file that accepts this very program on the configured hardware, and nothing
+ * else: the node judges itself by it, and clients at home may. */
 AG_MUST_CHECK enum ag_err ag_seq_write_policy(const struct ag_conf *conf,
                                               const struct ag_host *host, struct ag_vec *out,
                                               struct ag_fault *fault);
@@ -66,10 +66,10 @@ AG_MUST_CHECK enum ag_err ag_submission_open(struct ag_bytes envelope, const str
                                              void *context, struct ag_submission **out);
 void ag_submission_close(struct ag_submission *submission);
 
-/* Hands over up to `count` submissions at once; all are taken, or none with BUSY or DRAINING and the
- * caller still owns them. */
-AG_MUST_CHECK enum ag_err ag_seq_submit(struct ag_seq *seq, struct ag_submission *const *submissions,
-                                        size_t count);
+/* Hands over up to `count` submissions at once; all are taken, or none with BUSY or DRAINING and
+ * the caller still owns them. */
+AG_MUST_CHECK enum ag_err ag_seq_submit(struct ag_seq *seq,
+                                        struct ag_submission *const *submissions, size_t count);
 
 enum ag_event_kind {
     AG_EVENT_SUBMISSION, /* a submission is answered; the receiver now owns it */
@@ -80,9 +80,9 @@ enum ag_event_kind {
 struct ag_event {
     enum ag_event_kind kind;
     struct ag_submission *submission;
-    uint64_t number;      /* batch: its number; pool: envelopes */
-    uint64_t bytes;       /* pool */
-    uint32_t tx_count;    /* batch: included */
+    uint64_t number;        /* batch: its number; pool: envelopes */
+    uint64_t bytes;         /* pool */
+    uint32_t tx_count;      /* batch: included */
     uint32_t outcome_count; /* batch: admissions covered */
     struct ag_hash digest;  /* batch */
     enum ag_err err;
@@ -93,7 +93,7 @@ struct ag_event {
 int ag_seq_events_fd(const struct ag_seq *seq);
 size_t ag_seq_events(struct ag_seq *seq, struct ag_event *out, size_t limit);
 
-/* ---- reading: from any thread ------------------------------------------------------------------ */
+/* ---- reading: from any thread ---------------------------------------------------------------- */
 
 /* starting ► checking ► running ► draining ► stopped; any ► refusing. */
 enum ag_node_state {
@@ -139,22 +139,25 @@ AG_MUST_CHECK enum ag_err ag_seq_identity(struct ag_seq *seq, struct ag_bytes no
                                           struct ag_vec *out_bundle, struct ag_vec *out_evidence,
                                           struct ag_vec *out_collateral);
 
-enum ag_tx_state { AG_TX_UNKNOWN = 0, AG_TX_ADMITTED, AG_TX_PLANNED, AG_TX_COMMITTED };
+enum ag_tx_state {
+    AG_TX_UNKNOWN = 0,
+    AG_TX_ADMITTED,
+    AG_TX_PLANNED,
+    AG_TX_COMMITTED
+};
 struct ag_tx_status {
     enum ag_tx_state state;
     uint64_t admission;
-    uint64_t batch; /* 0: none yet */
+    uint64_t batch;            /* 0: none yet */
     struct ag_outcome outcome; /* when committed */
 };
 AG_MUST_CHECK enum ag_err ag_seq_tx_status(struct ag_seq *seq, const struct ag_id *envelope_id,
                                            struct ag_tx_status *out);
 /* Encodings of the receipts; NOT_FOUND while there is none. */
-AG_MUST_CHECK enum ag_err ag_seq_admission_receipt(struct ag_seq *seq,
-                                                   const struct ag_id *envelope_id,
-                                                   struct ag_vec *out);
-AG_MUST_CHECK enum ag_err ag_seq_outcome_receipt(struct ag_seq *seq,
-                                                 const struct ag_id *envelope_id,
-                                                 struct ag_vec *out);
+AG_MUST_CHECK enum ag_err
+ag_seq_admission_receipt(struct ag_seq *seq, const struct ag_id *envelope_id, struct ag_vec *out);
+AG_MUST_CHECK enum ag_err
+ag_seq_outcome_receipt(struct ag_seq *seq, const struct ag_id *envelope_id, struct ag_vec *out);
 
 /* BATCH_NUMBER when there is none; `number` 0 means the newest. */
 AG_MUST_CHECK enum ag_err ag_seq_batch_header(struct ag_seq *seq, uint64_t number,
@@ -169,7 +172,7 @@ typedef enum ag_err ag_seq_outcome_fn(void *context, uint32_t index,
 AG_MUST_CHECK enum ag_err ag_seq_batch_outcomes(struct ag_seq *seq, uint64_t number,
                                                 ag_seq_outcome_fn *each, void *context);
 
-/* ---- steering: from any thread ----------------------------------------------------------------- */
+/* ---- steering: from any thread --------------------------------------------------------------- */
 
 /* Takes effect with the next plan; recorded in headers. ORDER_MODE for an unknown mode. */
 AG_MUST_CHECK enum ag_err ag_seq_set_order_mode(struct ag_seq *seq, uint8_t mode);

@@ -19,9 +19,9 @@
 #define AG_SEQ_KEY_META       "meta"       /* sealed: what the newest commit left */
 #define AG_SEQ_KEY_REPLAY_KEY "replay.key" /* sealed: the key of that sum */
 
-/* The replay records stand in clear in their table, which the host could thin out. Their sum under a
- * secret key (an additive multiset hash: SHA-256(key | record), added up modulo 2^256) is bound by
- * the anchor, and every commit updates it by what it adds and takes away. */
+/* The replay records stand in clear in their table, which the host could thin out. Their sum under
+ * a secret key (an additive multiset hash: SHA-256(key | record), added up modulo 2^256) is bound
+ * by the anchor, and every commit updates it by what it adds and takes away. */
 struct replay_sum {
     uint8_t bytes[32]; /* little-endian number */
 };
@@ -101,17 +101,17 @@ struct ag_seq {
     struct ag_pool *workers;
     struct ag_mempool *mempool;
     struct ag_exec *exec;
-    struct ag_policy *policy;       /* of our own verdict: this program on this hardware */
+    struct ag_policy *policy; /* of our own verdict: this program on this hardware */
     struct ag_arena scratch;
 
     /* Only the sequencer thread writes these. */
     struct anchored anchored;
     struct ag_key256 replay_key;
-    bool is_anchor_open; /* a commit failed: its counter value must not serve another content */
-    uint64_t last_time_ms;  /* of the newest header built: time never goes back */
+    bool is_anchor_open;   /* a commit failed: its counter value must not serve another content */
+    uint64_t last_time_ms; /* of the newest header built: time never goes back */
     uint64_t committed_time_ms; /* of the newest committed header */
     uint64_t outbox_count;
-    uint64_t built_number;  /* newest batch built, committed or in flight */
+    uint64_t built_number; /* newest batch built, committed or in flight */
     struct ag_hash built_digest;
     uint64_t last_build_ms;     /* monotonic: when the last batch was taken from the pool */
     uint64_t retry_at_ms;       /* monotonic: after a failed commit, not before */
@@ -132,8 +132,9 @@ struct ag_seq {
     pthread_mutex_t lock;
     struct ag_seq_status status;
     struct identity identity;
-    struct ag_lru *pending; /* envelope id -> struct pending */
+    struct ag_lru *pending;   /* envelope id -> struct pending */
     unsigned submissions_out; /* handed in and not yet answered */
+    uint64_t released_number; /* newest batch that is anchored: nobody is told of a later one */
     uint8_t order_mode;
     bool is_draining;
     bool has_pool_event;
@@ -147,7 +148,7 @@ struct pending {
     bool is_planned;
 };
 
-/* ---- parts, in the order of a transaction's way ------------------------------------------------- */
+/* ---- parts, in the order of a transaction's way ---------------------------------------------- */
 
 /* admit.c: one group: check, sign, write, promise, answer. */
 AG_MUST_CHECK enum ag_err ag_seq_admit_group(struct ag_seq *seq, bool *out_did_work);
@@ -158,16 +159,24 @@ bool ag_seq_is_batch_due(struct ag_seq *seq, uint64_t *out_wait_ms);
 /* commit.c: commit what is signed, in order. */
 AG_MUST_CHECK enum ag_err ag_seq_commit_ready(struct ag_seq *seq, bool *out_did_work);
 
-/* anchor.c: puts meta, replay sum and anchor for the next counter into the open transaction, commits
- * it, and advances the counter; `next` then is what the node goes on from. Ends `tx` in every case.
- * LIMIT errors leave everything as it was; after any other the node must stop, because what is on
- * disk is not known or not anchored. */
+/* anchor.c: puts meta, replay sum and anchor for the next counter into the open transaction,
+ * commits it, and advances the counter; `next` then is what the node goes on from. Ends `tx` in
+ * every case. LIMIT errors leave everything as it was; after any other the node must stop, because
+ * what is on disk is not known or not anchored. */
 AG_MUST_CHECK enum ag_err ag_seq_anchored_commit(struct ag_seq *seq, struct ag_store_tx *tx,
                                                  struct anchored *next);
 /* An anchored commit of what is anchored already. */
 AG_MUST_CHECK enum ag_err ag_seq_anchor_again(struct ag_seq *seq);
 /* Reads what the newest commit left and judges its freshness. NOT_FOUND in a new store. */
 AG_MUST_CHECK enum ag_err ag_seq_anchor_read(struct ag_seq *seq, struct anchored *out);
+
+/* sealed.c: rows of BATCHES and GROUPS, by number. */
+AG_MUST_CHECK enum ag_err ag_seq_put_sealed(struct ag_seq *seq, struct ag_store_tx *tx,
+                                            enum ag_table table, uint64_t number,
+                                            struct ag_bytes plain);
+AG_MUST_CHECK enum ag_err ag_seq_get_sealed(struct ag_seq *seq, struct ag_store_tx *tx,
+                                            enum ag_table table, uint64_t number,
+                                            struct ag_arena *arena, struct ag_bytes *out);
 
 /* replay.c */
 AG_MUST_CHECK enum ag_err ag_seq_replay_key_make(struct ag_seq *seq, struct ag_store_tx *tx);
@@ -177,8 +186,9 @@ AG_MUST_CHECK enum ag_err ag_seq_replay_add(struct ag_seq *seq, struct ag_store_
                                             struct ag_bytes records, struct replay_sum *sum);
 AG_MUST_CHECK enum ag_err ag_seq_replay_remove(struct ag_seq *seq, struct ag_store_tx *tx,
                                                struct ag_bytes record, struct replay_sum *sum);
-/* Takes out what lies below the pool's horizon and before `floor_ms`, a bounded number at a time. The
- * next start's clock begins at `floor_ms`, so nothing is forgotten that it could be asked about. */
+/* Takes out what lies below the pool's horizon and before `floor_ms`, a bounded number at a time.
+ * The next start's clock begins at `floor_ms`, so nothing is forgotten that it could be asked
+ * about. */
 AG_MUST_CHECK enum ag_err ag_seq_replay_prune(struct ag_seq *seq, struct ag_store_tx *tx,
                                               uint64_t floor_ms, struct replay_sum *sum);
 /* Gives all records to the pool, and refuses a table whose sum is not the anchored one. */
@@ -209,6 +219,5 @@ void ag_seq_answer(struct ag_seq *seq, struct ag_submission *submission);
 void ag_seq_publish_status(struct ag_seq *seq);
 uint64_t ag_seq_now_ms(struct ag_seq *seq);
 uint64_t ag_seq_mono_ms(struct ag_seq *seq);
-
 
 #endif

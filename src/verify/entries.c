@@ -74,8 +74,8 @@ static enum ag_err decode_entries(struct items *items, bool *out_is_whole)
                    is_included != (item->entry.payload.size != 0) ||
                    is_included != (outcome->tx_index != AG_NO_TX_INDEX)) {
             wrong = "status, reason, place and payload contradict each other";
-        } else if (!is_included && strcmp(ag_err_name((enum ag_err)outcome->reason),
-                                          "UNKNOWN") == 0) {
+        } else if (!is_included &&
+                   strcmp(ag_err_name((enum ag_err)outcome->reason), "UNKNOWN") == 0) {
             wrong = "the reason of an exclusion has no meaning";
         }
         items->heads[i] = (struct ag_order_item){outcome->admission, &item->head};
@@ -150,8 +150,7 @@ static void check_payload(void *context, size_t index, unsigned lane)
     }
     struct ag_eth_tx tx = {0};
     struct ag_fault fault = {0};
-    item->payload_err = ag_verify_payload(&item->head, item->head.payload_kind,
-                                          item->entry.payload,
+    item->payload_err = ag_verify_payload(&item->head, item->head.payload_kind, item->entry.payload,
                                           items->judge->verdict->header.chain_id, &tx, &fault);
     item->payload_field = fault.field;
     if (item->payload_err == AG_OK &&
@@ -187,8 +186,9 @@ static enum ag_err check_payloads(struct items *items)
         ag_verify_claim_at(judge, "transactions", i, ag_err_text(err));
         return AG_OK;
     }
-    ag_verify_claim(judge, "transactions", true,
-                    "every signature recovers the sender in its head; chain, nonce, gas and fee agree");
+    ag_verify_claim(
+        judge, "transactions", true,
+        "every signature recovers the sender in its head; chain, nonce, gas and fee agree");
     return AG_OK;
 }
 

@@ -46,13 +46,12 @@ enum ag_err ag_verify_payload(const struct ag_head *head, uint8_t payload_kind,
     /* A place is bought with the fee that the chain will collect, not with a number in a head. */
     uint64_t paid = saturate(&out->priority_fee);
     if (head->priority_fee > paid) {
-        return ag_fault_limit(fault, AG_ERR_ENVELOPE_FEE, "priority_fee", paid,
-                              head->priority_fee);
+        return ag_fault_limit(fault, AG_ERR_ENVELOPE_FEE, "priority_fee", paid, head->priority_fee);
     }
     return AG_OK;
 }
 
-/* ---- the nonce rule --------------------------------------------------------------------------- */
+/* ---- the nonce rule -------------------------------------------------------------------------- */
 
 struct ag_nonce_rule {
     struct ag_lru *next; /* sender id -> the nonce that may come next */

@@ -8,7 +8,8 @@
 #include "crypto/crypto.h"
 #include "verify/verify_i.h"
 
-/* Claims stand in this order in every verdict, so that two verdicts can be compared line by line. */
+/* Claims stand in this order in every verdict, so that two verdicts can be compared line by
+ * line. */
 static void claim(struct judge *judge, const char *name, enum ag_claim_result result,
                   const char *format, ...) AG_PRINTF(4, 5);
 static void claim(struct judge *judge, const char *name, enum ag_claim_result result,
@@ -34,7 +35,7 @@ static bool is_own_failure(enum ag_err err)
     return class == AG_CLASS_HOST || class == AG_CLASS_LIMIT;
 }
 
-/* ---- the file and its header ------------------------------------------------------------------ */
+/* ---- the file and its header ----------------------------------------------------------------- */
 
 static enum ag_err decode_parts(struct judge *judge, struct ag_bytes bytes)
 {
@@ -116,7 +117,7 @@ static enum ag_err check_signature(struct judge *judge, const char *name, enum a
     return AG_OK;
 }
 
-/* ---- evidence --------------------------------------------------------------------------------- */
+/* ---- evidence -------------------------------------------------------------------------------- */
 
 static enum ag_err judge_evidence(struct judge *judge, const char *name, struct ag_bytes bytes,
                                   enum ag_report_subject subject, const struct ag_hash *digest,
@@ -135,8 +136,8 @@ static enum ag_err judge_evidence(struct judge *judge, const char *name, struct 
     AG_TRY(ag_report_data(subject, digest, (struct ag_bytes){NULL, 0}, report_data));
     AG_TRY(ag_attest_verify_cached(judge->cache, &evidence, collateral, judge->policy,
                                    AG_ARRAY_VIEW(report_data), judge->instant_ms, verdict));
-    claim(judge, name, verdict->is_accepted ? AG_CLAIM_PASSED : AG_CLAIM_FAILED,
-          "%s, %s%s", ag_tee_kind_name(verdict->tee_kind), ag_attest_status_name(verdict->status),
+    claim(judge, name, verdict->is_accepted ? AG_CLAIM_PASSED : AG_CLAIM_FAILED, "%s, %s%s",
+          ag_tee_kind_name(verdict->tee_kind), ag_attest_status_name(verdict->status),
           verdict->is_accepted ? ", accepted by the policy" : "; see its own claims");
     return AG_OK;
 }
@@ -173,7 +174,7 @@ static enum ag_err check_evidence(struct judge *judge)
     return AG_OK;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void check_time(struct judge *judge, const struct ag_batch_expect *expect)
 {

@@ -123,7 +123,7 @@ void test_node_remove(struct test_node *node)
     test_remove_tree(node->dir);
 }
 
-/* ---- the client ------------------------------------------------------------------------------------ */
+/* ---- the client ------------------------------------------------------------------------------ */
 
 void test_key(uint32_t sender, struct ag_secp256k1_key *out)
 {

@@ -2,8 +2,8 @@
 #ifndef AG_TEST_NODE_H
 #define AG_TEST_NODE_H
 
-/* node: a whole node inside a test process, on simulated hardware and in a directory of its own, and
- * a client that seals transactions to it. */
+/* node: a whole node inside a test process, on simulated hardware and in a directory of its own,
+ * and a client that seals transactions to it. */
 
 #include "base/base.h"
 #include "conf/conf.h"
@@ -36,7 +36,7 @@ void test_node_read_bundle(struct test_node *node);
 
 /* What a test bends. Zero means right. */
 struct test_tx {
-    uint32_t sender;        /* which of many keys signs */
+    uint32_t sender; /* which of many keys signs */
     uint64_t nonce;
     uint64_t fee;           /* priority fee in the transaction; 0: one gwei */
     uint64_t chain_id;      /* of the transaction; 0: the node's */

@@ -32,10 +32,10 @@ void ag_test_note(const char *format, ...) AG_PRINTF(1, 2);
 /* Marks the case skipped, loudly, with the reason. */
 void ag_test_skip(const char *reason);
 
-#define CHECK(condition) ag_test_check((condition), #condition, __FILE__, __LINE__)
-#define CHECK_OK(call) ag_test_check_err((call), AG_OK, #call, __FILE__, __LINE__)
-#define CHECK_ERR(call, wanted) ag_test_check_err((call), (wanted), #call, __FILE__, __LINE__)
-#define CHECK_U64(got, wanted) ag_test_check_u64((got), (wanted), #got, __FILE__, __LINE__)
+#define CHECK(condition)         ag_test_check((condition), #condition, __FILE__, __LINE__)
+#define CHECK_OK(call)           ag_test_check_err((call), AG_OK, #call, __FILE__, __LINE__)
+#define CHECK_ERR(call, wanted)  ag_test_check_err((call), (wanted), #call, __FILE__, __LINE__)
+#define CHECK_U64(got, wanted)   ag_test_check_u64((got), (wanted), #got, __FILE__, __LINE__)
 #define CHECK_BYTES(got, wanted) ag_test_check_bytes((got), (wanted), #got, __FILE__, __LINE__)
 
 #define TEST_MAIN(cases)                                                                           \

@@ -3,8 +3,8 @@
  * killed at every named step and at random?
  *
  * A child runs a node with its threads, seals transactions to it and writes down, in memory shared
- * with the parent, every receipt that it was given. It dies by kill -9: by itself at a failpoint, or
- * by the parent's hand. At the end one child runs to completion, and the parent compares. */
+ * with the parent, every receipt that it was given. It dies by kill -9: by itself at a failpoint,
+ * or by the parent's hand. At the end one child runs to completion, and the parent compares. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -126,7 +126,7 @@ static int round_of(struct test_node *node, const char *failpoints, unsigned lif
     return status;
 }
 
-/* ---- judgement ------------------------------------------------------------------------------------- */
+/* ---- judgement ------------------------------------------------------------------------------- */
 
 struct seen {
     struct ag_id *ids; /* by admission number - 1 */
@@ -253,9 +253,10 @@ static void killed_at_every_step(void)
 {
 #ifdef AG_FAILPOINTS
     static const char *const places[] = {
-        "admit.before_write", "admit.after_write",  "admit.before_answer", "anchor.before_advance",
-        "anchor.after_advance", "store.before_commit", "store.after_commit", "batch.after_plan",
-        "batch.after_exec",   "batch.after_sign",   "batch.after_attest",  "batch.before_commit",
+        "admit.before_write",    "admit.after_write",    "admit.before_answer",
+        "anchor.before_advance", "anchor.after_advance", "store.before_commit",
+        "store.after_commit",    "batch.after_plan",     "batch.after_exec",
+        "batch.after_sign",      "batch.after_attest",   "batch.before_commit",
         "batch.after_commit",
     };
     struct test_node node;

@@ -40,7 +40,7 @@ static enum ag_err send_result(struct test_node *node, const struct test_tx *tx,
     return result;
 }
 
-/* ---- the main job ---------------------------------------------------------------------------------- */
+/* ---- the main job ---------------------------------------------------------------------------- */
 
 static void check_receipts(struct test_node *node, const struct ag_id *id, bool is_included,
                            enum ag_err reason)
@@ -101,17 +101,20 @@ static void exclusions(void)
         enum ag_err reason;
     } rows[] = {
         {"right", {.sender = 1}, AG_OK},
-        {"head names another sender", {.sender = 2, .head_of_other_sender = true},
+        {"head names another sender",
+         {.sender = 2, .head_of_other_sender = true},
          AG_ERR_ENVELOPE_SENDER},
-        {"head names another nonce", {.sender = 3, .head_nonce_differs = true},
+        {"head names another nonce",
+         {.sender = 3, .head_nonce_differs = true},
          AG_ERR_ENVELOPE_MISMATCH},
-        {"head names another gas limit", {.sender = 4, .head_gas_differs = true},
+        {"head names another gas limit",
+         {.sender = 4, .head_gas_differs = true},
          AG_ERR_ENVELOPE_MISMATCH},
-        {"head promises a higher fee", {.sender = 5, .head_fee_too_high = true},
+        {"head promises a higher fee",
+         {.sender = 5, .head_fee_too_high = true},
          AG_ERR_ENVELOPE_FEE},
         {"transaction for another chain", {.sender = 6, .chain_id = 1}, AG_ERR_TX_CHAIN},
-        {"payload of an unknown type", {.sender = 7, .payload_is_garbage = true},
-         AG_ERR_TX_TYPE},
+        {"payload of an unknown type", {.sender = 7, .payload_is_garbage = true}, AG_ERR_TX_TYPE},
         {"first nonce of a sender", {.sender = 9, .nonce = 5}, AG_OK},
         {"next but one nonce", {.sender = 9, .nonce = 7}, AG_ERR_ENVELOPE_NONCE},
     };
@@ -150,7 +153,8 @@ static void refusals(void)
     close_all(&node);
 }
 
-/* Every truncation and every flipped byte of an envelope: a typed error, and nothing is taken in. */
+/* Every truncation and every flipped byte of an envelope: a typed error, and nothing is taken
+ * in. */
 static void bent_envelopes(void)
 {
     struct test_node node;
@@ -163,8 +167,7 @@ static void bent_envelopes(void)
     CHECK_OK(test_seal(&node, &(struct test_tx){.sender = 1}, &envelope));
     ag_seq_status(node.seq, &before);
     for (size_t size = 0; size < envelope.size; size++) {
-        struct ag_submission *bent =
-            test_send_bytes(&node, ag_bytes_of(envelope.data, size));
+        struct ag_submission *bent = test_send_bytes(&node, ag_bytes_of(envelope.data, size));
         CHECK(bent->result != AG_OK);
         CHECK(ag_err_class(bent->result) == AG_CLASS_INPUT ||
               ag_err_class(bent->result) == AG_CLASS_UNSUPPORTED);
@@ -186,7 +189,7 @@ static void bent_envelopes(void)
     close_all(&node);
 }
 
-/* ---- restarts -------------------------------------------------------------------------------------- */
+/* ---- restarts -------------------------------------------------------------------------------- */
 
 static void restart_keeps_promises(void)
 {
@@ -280,7 +283,7 @@ static void two_processes(void)
     close_all(&node);
 }
 
-/* ---- faults ---------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void clock_jumps(void)
 {
@@ -400,8 +403,8 @@ static void full_disk(void)
     enum ag_err err = AG_OK;
     uint64_t accepted = 0;
     for (uint64_t nonce = 0; nonce < 1000 && err == AG_OK; nonce++) {
-        const struct test_tx tx = {.sender = (uint32_t)(nonce / 500), .nonce = nonce,
-                                   .data_size = 30000};
+        const struct test_tx tx = {
+            .sender = (uint32_t)(nonce / 500), .nonce = nonce, .data_size = 30000};
         err = send_result(&node, &tx, NULL);
         accepted += err == AG_OK ? 1 : 0;
     }

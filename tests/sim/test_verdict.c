@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does the verifier of batches say yes to a real batch, and no, by the right name, to every bent one? */
+/* Does the verifier of batches say yes to a real batch, and no, by the right name, to every bent
+ * one? */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +23,8 @@ static void prepare(void)
     test_node_init(&node, flags);
     CHECK_OK(test_node_open(&node, &fault));
     for (uint32_t i = 0; i < 6; i++) {
-        const struct test_tx tx = {.sender = i / 2, .nonce = i % 2, .fee = 1000 + 7000 * i,
-                                   .head_fee_too_high = i == 5};
+        const struct test_tx tx = {
+            .sender = i / 2, .nonce = i % 2, .fee = 1000 + 7000 * i, .head_fee_too_high = i == 5};
         ag_submission_close(test_send(&node, &tx));
     }
     CHECK(test_step_to(&node, 1));

@@ -155,13 +155,13 @@ static void test_hex_blocks(void)
     for (size_t place = 0; place < 2 * sizeof(bytes); place++) {
         char kept = text[place];
         for (unsigned c = 0; c < 256; c++) {
-            bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-                            (c >= 'A' && c <= 'F');
+            bool is_digit =
+                (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
             text[place] = (char)c;
             /* "0x" in front is taken as a prefix, and the text is then too short. */
             bool is_prefix = place == 1 && text[0] == '0' && c == 'x';
-            enum ag_err err = ag_hex_decode(text, 2 * sizeof(bytes),
-                                            (struct ag_buf){back, sizeof(back)});
+            enum ag_err err =
+                ag_hex_decode(text, 2 * sizeof(bytes), (struct ag_buf){back, sizeof(back)});
             CHECK((err == AG_OK) == (is_digit && !is_prefix));
             if (err == AG_OK) {
                 char pair[3];

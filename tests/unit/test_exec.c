@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parallel equals serial, byte for byte; what does not open or belong is an outcome, never a fault. */
+/* Parallel equals serial, byte for byte; what does not open or belong is an outcome, never a
+ * fault. */
 #include <string.h>
 
 #include "exec/exec.h"
@@ -35,8 +36,8 @@ static void open_world(void)
     CHECK_OK(ag_crypto_start());
     memset(&world, 0, sizeof(world));
     CHECK_OK(ag_kem_key_open(AG_KEM_MLKEM1024, AG_ARRAY_VIEW(seed), &world.kem));
-    CHECK_OK(ag_kem_key_public(world.kem,
-                               (struct ag_buf){world.public_key, sizeof(world.public_key)}));
+    CHECK_OK(
+        ag_kem_key_public(world.kem, (struct ag_buf){world.public_key, sizeof(world.public_key)}));
     CHECK_OK(ag_kem_work_open(world.kem, &world.work));
     world.bundle = (struct ag_bundle){
         .chain_id = CHAIN,
@@ -58,8 +59,11 @@ static void seal(size_t i, uint8_t sender, uint64_t nonce, bool other_sender)
     const struct ag_address to = {{9}};
     uint8_t point[33];
     struct ag_vec raw;
-    struct ag_head head = {.nonce = nonce, .gas_limit = 21000, .priority_fee = 10,
-                           .expires_ms = 1, .payload_kind = AG_PAYLOAD_ETHEREUM};
+    struct ag_head head = {.nonce = nonce,
+                           .gas_limit = 21000,
+                           .priority_fee = 10,
+                           .expires_ms = 1,
+                           .payload_kind = AG_PAYLOAD_ETHEREUM};
     ag_vec_init(&raw, 4096);
     ag_vec_init(&world.envelopes[i], AG_LIMIT_ENVELOPE_BYTES);
     CHECK_OK(ag_secp256k1_public(&key, point, &address));

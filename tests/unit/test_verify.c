@@ -35,8 +35,20 @@ static void payload_rule(void)
 {
     static const struct {
         const char *name;
-        enum { NOTHING, SENDER, KIND_OF_SENDER, NONCE, GAS, FEE_UP, FEE_DOWN, KIND, OTHER_KIND,
-               CHAIN_ID, CUT, PADDED_ID } bend;
+        enum {
+            NOTHING,
+            SENDER,
+            KIND_OF_SENDER,
+            NONCE,
+            GAS,
+            FEE_UP,
+            FEE_DOWN,
+            KIND,
+            OTHER_KIND,
+            CHAIN_ID,
+            CUT,
+            PADDED_ID
+        } bend;
         enum ag_err wanted;
         const char *field;
     } rows[] = {
