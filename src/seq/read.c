@@ -13,7 +13,7 @@ void ag_seq_status(struct ag_seq *seq, struct ag_seq_status *out)
     out->now_ms = ag_seq_now_ms(seq);
 }
 
-const char *ag_node_state_name(enum ag_node_state state)
+const char *ag_seq_state_name(enum ag_node_state state)
 {
     static const char *const names[] = {"starting", "checking", "running",
                                         "draining", "stopped",  "refusing"};
