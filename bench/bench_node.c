@@ -43,7 +43,7 @@ static void fill(struct test_node *node, uint32_t first_sender, unsigned count)
                                        .kem = AG_KEM_MLKEM1024};
             ag_vec_init(&envelope, AG_LIMIT_ENVELOPE_BYTES);
             BENCH_MUST(test_seal(node, &tx, &envelope));
-            BENCH_MUST(ag_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
+            BENCH_MUST(ag_seq_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
             BENCH_MUST(ag_seq_submit(node->seq, &submission, 1));
             ag_vec_close(&envelope);
         }
@@ -54,7 +54,7 @@ static void fill(struct test_node *node, uint32_t first_sender, unsigned count)
             while (ag_seq_events(node->seq, &event, 1) == 1) {
                 AG_ASSERT(event.submission == NULL || event.submission->result == AG_OK);
                 answered += event.submission != NULL ? 1 : 0;
-                ag_submission_close(event.submission);
+                ag_seq_submission_close(event.submission);
             }
         }
     }
@@ -279,7 +279,7 @@ static void pipelining(void)
         const struct test_tx tx = {.sender = 700000 + i, .kem = AG_KEM_MLKEM1024};
         ag_vec_init(&envelope, AG_LIMIT_ENVELOPE_BYTES);
         BENCH_MUST(test_seal(&node, &tx, &envelope));
-        BENCH_MUST(ag_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
+        BENCH_MUST(ag_seq_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
         BENCH_MUST(ag_seq_submit(node.seq, &submission, 1));
         ag_vec_close(&envelope);
     }
@@ -287,7 +287,7 @@ static void pipelining(void)
         struct ag_event event;
         usleep(1000);
         while (ag_seq_events(node.seq, &event, 1) == 1) {
-            ag_submission_close(event.submission);
+            ag_seq_submission_close(event.submission);
         }
         ag_seq_status(node.seq, &status);
     } while (status.first_unbatched != BATCHES * 10 + 1);

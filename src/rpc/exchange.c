@@ -39,7 +39,7 @@ static void close_exchange(struct rpc_exchange *exchange)
         exchange->next->previous = exchange->previous;
     }
     for (size_t i = 0; i < exchange->item_count; i++) {
-        ag_submission_close(exchange->items[i].submission);
+        ag_seq_submission_close(exchange->items[i].submission);
     }
     ag_free(exchange->items);
     ag_free(exchange->calls);
@@ -88,7 +88,7 @@ enum ag_err ag_rpc_exchange_add(struct rpc_exchange *exchange, struct ag_bytes e
         item->err = ag_fault_limit(&item->fault, AG_ERR_WIRE_LIMIT, "envelope",
                                    AG_LIMIT_ENVELOPE_BYTES, envelope.size);
     } else {
-        AG_TRY(ag_submission_open(envelope, &exchange->caller.source, NULL, &item->submission));
+        AG_TRY(ag_seq_submission_open(envelope, &exchange->caller.source, NULL, &item->submission));
     }
     exchange->item_count++;
     return AG_OK;
@@ -97,7 +97,7 @@ enum ag_err ag_rpc_exchange_add(struct rpc_exchange *exchange, struct ag_bytes e
 void ag_rpc_exchange_drop(struct rpc_exchange *exchange, size_t first)
 {
     while (exchange->item_count > first) {
-        ag_submission_close(exchange->items[--exchange->item_count].submission);
+        ag_seq_submission_close(exchange->items[--exchange->item_count].submission);
     }
 }
 

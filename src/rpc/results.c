@@ -253,7 +253,7 @@ void ag_rpc_put_header(struct ag_json_out *out, const char *key,
 void ag_rpc_put_status(struct ag_json_out *out, const char *key, const struct ag_seq_status *status)
 {
     ag_json_object(out, key);
-    ag_json_put_string(out, "state", ag_node_state_name(status->state));
+    ag_json_put_string(out, "state", ag_seq_state_name(status->state));
     if (status->state == AG_NODE_REFUSING) {
         ag_json_put_string(out, "refusal", ag_err_name(status->refusal));
         ag_json_put_string(out, "refusalText", ag_err_text(status->refusal));
@@ -319,7 +319,7 @@ enum ag_err ag_rpc_health_write(const struct rpc_core *core, struct ag_vec *vec,
     ag_json_begin(&out, vec, false);
     ag_json_object(&out, NULL);
     ag_json_put_string(&out, "health", names[health]);
-    ag_json_put_string(&out, "state", ag_node_state_name(status.state));
+    ag_json_put_string(&out, "state", ag_seq_state_name(status.state));
     ag_json_put_string(&out, "provider", status.provider);
     ag_rpc_put_number(&out, "headNumber", status.head_number);
     ag_rpc_put_number(&out, "poolCount", status.pool_count);

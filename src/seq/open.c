@@ -227,11 +227,11 @@ static void close_queues(struct ag_seq *seq)
 {
     void *item = NULL;
     while (seq->submissions != NULL && ag_queue_pop(seq->submissions, &item, 1) == 1) {
-        ag_submission_close(item);
+        ag_seq_submission_close(item);
     }
     struct ag_event event;
     while (seq->events != NULL && ag_seq_events(seq, &event, 1) == 1) {
-        ag_submission_close(event.submission);
+        ag_seq_submission_close(event.submission);
     }
     ag_queue_close(seq->submissions);
     ag_queue_close(seq->events);

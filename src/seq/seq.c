@@ -30,7 +30,7 @@ struct submission_node {
     struct event_node node;
 };
 
-enum ag_err ag_submission_open(struct ag_bytes envelope, const struct ag_id *source, void *context,
+enum ag_err ag_seq_submission_open(struct ag_bytes envelope, const struct ag_id *source, void *context,
                                struct ag_submission **out)
 {
     struct submission_node *node = ag_alloc(sizeof(*node));
@@ -42,14 +42,14 @@ enum ag_err ag_submission_open(struct ag_bytes envelope, const struct ag_id *sou
     submission->context = context;
     enum ag_err err = ag_vec_append(&submission->envelope, envelope);
     if (err != AG_OK) {
-        ag_submission_close(submission);
+        ag_seq_submission_close(submission);
         return err;
     }
     *out = submission;
     return AG_OK;
 }
 
-void ag_submission_close(struct ag_submission *submission)
+void ag_seq_submission_close(struct ag_submission *submission)
 {
     if (submission == NULL) {
         return;

@@ -62,9 +62,9 @@ struct ag_submission {
     unsigned stamp_bits;   /* asked for when result is MEMPOOL_STAMP */
     struct ag_vec receipt; /* ag_admission_receipt encoding when result is OK */
 };
-AG_MUST_CHECK enum ag_err ag_submission_open(struct ag_bytes envelope, const struct ag_id *source,
+AG_MUST_CHECK enum ag_err ag_seq_submission_open(struct ag_bytes envelope, const struct ag_id *source,
                                              void *context, struct ag_submission **out);
-void ag_submission_close(struct ag_submission *submission);
+void ag_seq_submission_close(struct ag_submission *submission);
 
 /* Hands over up to `count` submissions at once; all are taken, or none with BUSY or DRAINING and
  * the caller still owns them. */
@@ -131,7 +131,7 @@ struct ag_seq_status {
     uint64_t counter;
 };
 void ag_seq_status(struct ag_seq *seq, struct ag_seq_status *out);
-const char *ag_node_state_name(enum ag_node_state state);
+const char *ag_seq_state_name(enum ag_node_state state);
 
 /* What a client needs before it seals: bundle, evidence over it (fresh over `nonce` when it has 32
  * bytes), collateral. Each vec is appended to. */

@@ -207,7 +207,7 @@ struct ag_submission *test_send_bytes(struct test_node *node, struct ag_bytes en
 {
     struct ag_submission *submission = NULL;
     const struct ag_id source = {{1}};
-    AG_ASSERT(ag_submission_open(envelope, &source, node, &submission) == AG_OK);
+    AG_ASSERT(ag_seq_submission_open(envelope, &source, node, &submission) == AG_OK);
     enum ag_err err = ag_seq_submit(node->seq, &submission, 1);
     if (err != AG_OK) {
         submission->result = err;
@@ -266,7 +266,7 @@ bool test_step_to(struct test_node *node, uint64_t head_number)
             return false;
         }
         while (ag_seq_events(node->seq, &event, 1) == 1) {
-            ag_submission_close(event.submission);
+            ag_seq_submission_close(event.submission);
         }
     }
     return false;

@@ -43,11 +43,11 @@ static bool submit_one(struct test_node *node, uint32_t sender, uint64_t nonce)
     const struct test_tx tx = {.sender = sender, .nonce = nonce, .kem = AG_KEM_MLKEM1024};
     ag_vec_init(&envelope, AG_LIMIT_ENVELOPE_BYTES);
     AG_ASSERT(test_seal(node, &tx, &envelope) == AG_OK);
-    AG_ASSERT(ag_submission_open(ag_vec_view(&envelope), &source, NULL, &submission) == AG_OK);
+    AG_ASSERT(ag_seq_submission_open(ag_vec_view(&envelope), &source, NULL, &submission) == AG_OK);
     ag_vec_close(&envelope);
     enum ag_err err = ag_seq_submit(node->seq, &submission, 1);
     if (err != AG_OK) {
-        ag_submission_close(submission);
+        ag_seq_submission_close(submission);
     }
     return err == AG_OK;
 }
@@ -70,7 +70,7 @@ static unsigned collect(struct test_node *node)
             __sync_synchronize();
             notes->count++;
         }
-        ag_submission_close(submission);
+        ag_seq_submission_close(submission);
     }
     return answered;
 }

@@ -36,7 +36,7 @@ static enum ag_err send_result(struct test_node *node, const struct test_tx *tx,
     if (id != NULL) {
         *id = submission->envelope_id;
     }
-    ag_submission_close(submission);
+    ag_seq_submission_close(submission);
     return result;
 }
 
@@ -171,7 +171,7 @@ static void bent_envelopes(void)
         CHECK(bent->result != AG_OK);
         CHECK(ag_err_class(bent->result) == AG_CLASS_INPUT ||
               ag_err_class(bent->result) == AG_CLASS_UNSUPPORTED);
-        ag_submission_close(bent);
+        ag_seq_submission_close(bent);
     }
     /* The stamp at the end is no part of what is sealed, and the body opens only after the plan. */
     size_t body_size = ag_body_classes[0] + AG_GCM_TAG_SIZE;
@@ -180,7 +180,7 @@ static void bent_envelopes(void)
         envelope.data[i] ^= 0x20;
         struct ag_submission *bent = test_send_bytes(&node, ag_vec_view(&envelope));
         CHECK(bent->result != AG_OK);
-        ag_submission_close(bent);
+        ag_seq_submission_close(bent);
         envelope.data[i] ^= 0x20;
     }
     ag_seq_status(node.seq, &after);
@@ -312,7 +312,7 @@ static void clock_jumps(void)
     node.clock.now_ms += 3600000;
     struct ag_submission *late = test_send_bytes(&node, ag_vec_view(&envelope));
     CHECK_U64((uint64_t)late->result, AG_ERR_ENVELOPE_EXPIRED);
-    ag_submission_close(late);
+    ag_seq_submission_close(late);
     CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1, .nonce = 2}, NULL));
     CHECK(test_step_to(&node, 3));
     ag_vec_close(&envelope);
@@ -337,7 +337,7 @@ static void failed_allocations(void)
         const struct ag_id source = {{1}};
         envelope.size = 0;
         CHECK_OK(test_seal(&node, &(struct test_tx){.sender = 1, .nonce = nonce}, &envelope));
-        CHECK_OK(ag_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
+        CHECK_OK(ag_seq_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
         CHECK_OK(ag_seq_submit(node.seq, &submission, 1));
         ag_seq_status(node.seq, &before);
         ag_alloc_fail_nth(nth);
@@ -363,7 +363,7 @@ static void failed_allocations(void)
             CHECK(is_in);
             nonce++;
         }
-        ag_submission_close(submission);
+        ag_seq_submission_close(submission);
     }
     ag_test_note("%u of 399 failed allocations refused the envelope", refused);
     CHECK(refused > 3);
@@ -438,7 +438,7 @@ static void many_batches_in_flight(void)
         const struct ag_id source = {{1}};
         ag_vec_init(&envelope, AG_LIMIT_ENVELOPE_BYTES);
         CHECK_OK(test_seal(&node, &(struct test_tx){.sender = i}, &envelope));
-        CHECK_OK(ag_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
+        CHECK_OK(ag_seq_submission_open(ag_vec_view(&envelope), &source, NULL, &submission));
         CHECK_OK(ag_seq_submit(node.seq, &submission, 1));
         ag_vec_close(&envelope);
     }
@@ -449,7 +449,7 @@ static void many_batches_in_flight(void)
                 CHECK_U64((uint64_t)event.submission->result, AG_OK);
                 answered++;
             }
-            ag_submission_close(event.submission);
+            ag_seq_submission_close(event.submission);
         }
         ag_seq_status(node.seq, &status);
         if (answered == 8 && status.first_unbatched == 9) {
@@ -465,9 +465,9 @@ static void many_batches_in_flight(void)
     CHECK(status.state == AG_NODE_STOPPED);
     struct ag_submission *refused = NULL;
     const struct ag_id source = {{1}};
-    CHECK_OK(ag_submission_open(AG_LITERAL("late"), &source, NULL, &refused));
+    CHECK_OK(ag_seq_submission_open(AG_LITERAL("late"), &source, NULL, &refused));
     CHECK_ERR(ag_seq_submit(node.seq, &refused, 1), AG_ERR_DRAINING);
-    ag_submission_close(refused);
+    ag_seq_submission_close(refused);
     close_all(&node);
 }
 

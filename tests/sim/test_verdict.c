@@ -25,7 +25,7 @@ static void prepare(void)
     for (uint32_t i = 0; i < 6; i++) {
         const struct test_tx tx = {
             .sender = i / 2, .nonce = i % 2, .fee = 1000 + 7000 * i, .head_fee_too_high = i == 5};
-        ag_submission_close(test_send(&node, &tx));
+        ag_seq_submission_close(test_send(&node, &tx));
     }
     CHECK(test_step_to(&node, 1));
     ag_vec_init(&file, AG_LIMIT_BATCH_FILE_BYTES);

@@ -264,7 +264,7 @@ static inline void fake_close(struct fake *fake)
     struct ag_event event;
     fake_release(fake);
     while (fake_events(fake, &event, 1) != 0) {
-        ag_submission_close(event.submission);
+        ag_seq_submission_close(event.submission);
     }
     ag_queue_close(fake->events);
     pthread_mutex_destroy(&fake->lock);
