@@ -291,8 +291,9 @@ static void bent_batches(void)
     }
 }
 
-/* Any flipped byte of the file must cost it its acceptance, but for one part: the chain that came
- * with the PCK CRL is a hint, because the CRL is checked under the CA of the quote's own chain. */
+/* Any flipped byte of the file must cost it its acceptance, but for two parts. The chain that came
+ * with the PCK CRL is a hint, because the CRL is checked under the CA of the quote's own chain. The
+ * instant of the node's verdict is anybody's to choose, within what collateral and header allow. */
 static bool is_hint(struct ag_bytes bytes, size_t place)
 {
     struct ag_batch_file parts;
@@ -302,7 +303,9 @@ static bool is_hint(struct ag_bytes bytes, size_t place)
         return false;
     }
     size_t start = (size_t)(collateral.pck_crl_chain.data - bytes.data);
-    return place >= start && place < start + collateral.pck_crl_chain.size;
+    size_t instant = (size_t)(parts.collateral.data + parts.collateral.size - bytes.data);
+    return (place >= start && place < start + collateral.pck_crl_chain.size) ||
+           (place >= instant && place < instant + 8);
 }
 
 static void flipped_bytes(void)
