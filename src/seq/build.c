@@ -17,6 +17,18 @@ struct draft {
     struct ag_risk_snapshot risk;
 };
 
+/* So long before the deadline of the oldest envelope a batch is due, whatever else would have it
+ * wait: a signature takes half a second, and several batches may be waiting for theirs. */
+#define DEADLINE_MARGIN_MS 20000u
+
+/* A receipt says by when its envelope is in a batch. */
+static bool is_deadline_near(struct ag_seq *seq, uint64_t oldest_admission)
+{
+    struct ag_mempool_entry entry;
+    return ag_mempool_entry(seq->mempool, oldest_admission, &entry) == AG_OK &&
+           entry.deadline_ms <= ag_seq_now_ms(seq) + DEADLINE_MARGIN_MS;
+}
+
 bool ag_seq_is_batch_due(struct ag_seq *seq, uint64_t *out_wait_ms)
 {
     struct ag_mempool_stats stats;
@@ -30,7 +42,8 @@ bool ag_seq_is_batch_due(struct ag_seq *seq, uint64_t *out_wait_ms)
     if (seq->flight_count == AG_LIMIT_BATCHES_IN_FLIGHT || now_ms < seq->retry_at_ms) {
         return false;
     }
-    if (waiting >= seq->take_limit) {
+    if (waiting >= seq->take_limit ||
+        (waiting != 0 && is_deadline_near(seq, stats.planned_end))) {
         return true;
     }
     return passed_ms >= interval_ms && waiting >= seq->conf->batch_min_tx;

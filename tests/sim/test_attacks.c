@@ -83,7 +83,36 @@ static void read_the_disk(void)
     close_all(&node);
 }
 
+/* ---- promises ------------------------------------------------------------------------------------- */
+
+/* A receipt says by when its envelope is in a batch, whatever the operator configured. */
+static void deadline_of_a_slow_node(void)
+{
+    static const char *const configurations[][3] = {
+        {"--batch_interval_ms=3600000", NULL},
+        {"--batch_interval_ms=1", "--batch_min_tx=5", NULL},
+    };
+    for (size_t i = 0; i < AG_COUNT(configurations); i++) {
+        struct test_node node;
+        struct ag_seq_status status;
+        open_ok(&node, configurations[i]);
+        struct ag_submission *submission = test_send(&node, &(struct test_tx){.sender = 1});
+        CHECK_OK(submission->result);
+        while (node.clock.now_ms < submission->deadline_ms) {
+            bool did_work = false;
+            CHECK_OK(ag_seq_step(node.seq, &did_work));
+            node.clock.now_ms += 500;
+        }
+        ag_seq_status(node.seq, &status);
+        CHECK_U64(status.head_number, 1);
+        CHECK(status.head_time_ms <= submission->deadline_ms);
+        ag_seq_submission_close(submission);
+        close_all(&node);
+    }
+}
+
 static const struct ag_test_case cases[] = {
     {"the host reads the disk before the counter moves", read_the_disk},
+    {"the deadline of a receipt is kept", deadline_of_a_slow_node},
 };
 TEST_MAIN(cases)
