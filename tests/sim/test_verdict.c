@@ -291,9 +291,10 @@ static void bent_batches(void)
     }
 }
 
-/* Any flipped byte of the file must cost it its acceptance, but for two parts. The chain that came
+/* Any flipped byte of the file must cost it its acceptance, but for three parts. The chain that came
  * with the PCK CRL is a hint, because the CRL is checked under the CA of the quote's own chain. The
- * instant of the node's verdict is anybody's to choose, within what collateral and header allow. */
+ * instants when collateral was fetched (its last field) and when the node judged are anybody's to
+ * choose, within what collateral and header allow. */
 static bool is_hint(struct ag_bytes bytes, size_t place)
 {
     struct ag_batch_file parts;
@@ -305,7 +306,7 @@ static bool is_hint(struct ag_bytes bytes, size_t place)
     size_t start = (size_t)(collateral.pck_crl_chain.data - bytes.data);
     size_t instant = (size_t)(parts.collateral.data + parts.collateral.size - bytes.data);
     return (place >= start && place < start + collateral.pck_crl_chain.size) ||
-           (place >= instant && place < instant + 8);
+           (place >= instant - 8 && place < instant + 8);
 }
 
 static void flipped_bytes(void)
