@@ -117,6 +117,9 @@ static int serve(struct node *node)
         .operator_token = token,
         .host = ag_host_system(),
         .drain = on_drain,
+        .version = AEGIS_VERSION,
+        .connections_max = (unsigned)node->conf.http_connections,
+        .body_size_max = (size_t)node->conf.http_body_bytes,
     };
     err = ag_rpc_open(&config, node->seq, &node->rpc, &fault);
     ag_wipe(token, sizeof(token));

@@ -42,6 +42,7 @@ static void set_claim(struct ag_judge *judge, enum ag_claim_id id, enum ag_claim
                       const char *format, va_list arguments)
 {
     struct ag_claim *claim = &judge->verdict->claims[id];
+    AG_ASSERT(format != NULL);
     claim->result = result;
     (void)vsnprintf(claim->reason, sizeof(claim->reason), format, arguments);
 }
