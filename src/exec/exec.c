@@ -15,6 +15,7 @@ struct ag_exec {
 
 struct run {
     struct ag_exec *exec;
+    uint64_t time_ms;
     const struct ag_exec_input *inputs;
     struct ag_exec_result *results;
     enum ag_err *lane_errors; /* our own failures, one slot per lane */
@@ -81,10 +82,12 @@ static bool is_sender(const struct ag_head *head, const struct ag_address *addre
            ag_bytes_equal(AG_VIEW(address), ag_bytes_of(head->sender.id, AG_ADDRESS_SIZE));
 }
 
-static enum ag_err judge_one(const struct ag_exec *exec, const struct ag_exec_input *input,
-                             struct ag_arena *arena, struct ag_exec_result *result)
+static enum ag_err judge_one(const struct ag_exec *exec, uint64_t time_ms,
+                             const struct ag_exec_input *input, struct ag_arena *arena,
+                             struct ag_exec_result *result)
 {
     struct ag_body body;
+    AG_TRY(ag_verify_expiry(input->head, time_ms));
     AG_TRY(open_body(input, arena, &body));
     AG_ENSURE(body.payload_kind == input->head->payload_kind, AG_ERR_ENVELOPE_MISMATCH);
     AG_ENSURE(body.auth_scheme == AG_AUTH_PAYLOAD && body.auth.size == 0, AG_ERR_ENVELOPE_SENDER);
@@ -131,7 +134,7 @@ static void run_one(void *context, size_t index, unsigned lane)
     result->outcome.status = AG_OUTCOME_INCLUDED;
     enum ag_err err = ag_head_id(input->head_encoding, &result->outcome.head_id);
     if (err == AG_OK) {
-        err = judge_one(run->exec, input, &run->exec->arenas[lane], result);
+        err = judge_one(run->exec, run->time_ms, input, &run->exec->arenas[lane], result);
     }
     if (err != AG_OK && is_outcome(err)) {
         exclude(result, err);
@@ -164,8 +167,8 @@ static enum ag_err decide_in_order(const struct ag_exec_input *inputs, size_t co
     return AG_OK;
 }
 
-enum ag_err ag_exec_run(struct ag_exec *exec, const struct ag_exec_input *inputs, size_t count,
-                        struct ag_exec_result *results)
+enum ag_err ag_exec_run(struct ag_exec *exec, uint64_t time_ms, const struct ag_exec_input *inputs,
+                        size_t count, struct ag_exec_result *results)
 {
     AG_ENSURE(count <= exec->count_max, AG_ERR_ARGUMENT);
     enum ag_err lane_errors[AG_LIMIT_WORKERS] = {AG_OK};
@@ -173,7 +176,7 @@ enum ag_err ag_exec_run(struct ag_exec *exec, const struct ag_exec_input *inputs
         ag_arena_reset(&exec->arenas[i]);
     }
 
-    struct run run = {exec, inputs, results, lane_errors};
+    struct run run = {exec, time_ms, inputs, results, lane_errors};
     ag_pool_run(exec->pool, count, run_one, &run);
     for (unsigned i = 0; i < exec->lane_count; i++) {
         AG_TRY(lane_errors[i]);

@@ -15,6 +15,7 @@ struct draft {
     struct ag_batch_entry *entries;
     uint8_t order_mode;
     struct ag_risk_snapshot risk;
+    uint64_t time_ms; /* of the header, fixed before anything runs */
 };
 
 /* So long before the deadline of the oldest envelope a batch is due, whatever else would have it
@@ -42,8 +43,7 @@ bool ag_seq_is_batch_due(struct ag_seq *seq, uint64_t *out_wait_ms)
     if (seq->flight_count == AG_LIMIT_BATCHES_IN_FLIGHT || now_ms < seq->retry_at_ms) {
         return false;
     }
-    if (waiting >= seq->take_limit ||
-        (waiting != 0 && is_deadline_near(seq, stats.planned_end))) {
+    if (waiting >= seq->take_limit || (waiting != 0 && is_deadline_near(seq, stats.planned_end))) {
         return true;
     }
     return passed_ms >= interval_ms && waiting >= seq->conf->batch_min_tx;
@@ -101,7 +101,7 @@ static enum ag_err execute(struct ag_seq *seq, struct draft *draft)
             .keys = entry.keys,
         };
     }
-    AG_TRY(ag_exec_run(seq->exec, draft->inputs, draft->count, draft->results));
+    AG_TRY(ag_exec_run(seq->exec, draft->time_ms, draft->inputs, draft->count, draft->results));
     for (size_t i = 0; i < draft->count; i++) {
         draft->entries[i] = (struct ag_batch_entry){
             .outcome = draft->results[i].outcome,
@@ -145,6 +145,7 @@ static enum ag_err build(struct ag_seq *seq, const struct draft *draft, uint64_t
         .chain_id = meta->chain_id,
         .number = seq->built_number + 1,
         .parent = seq->built_digest,
+        .time_ms = draft->time_ms,
         .key_epoch = ag_keyring_epoch(seq->keyring),
         .bundle_digest = flight->identity.bundle_digest,
         .order_mode = draft->order_mode,
@@ -154,14 +155,6 @@ static enum ag_err build(struct ag_seq *seq, const struct draft *draft, uint64_t
         .last_group_digest = meta->last_group_digest,
         .risk = draft->risk,
     };
-    /* Time never goes back along the chain, whatever the host's clock does. */
-    fields.time_ms = ag_seq_now_ms(seq);
-    if (fields.time_ms < seq->last_time_ms) {
-        fields.time_ms = seq->last_time_ms;
-    }
-    if (fields.time_ms < flight->identity.bundle_created_ms) {
-        fields.time_ms = flight->identity.bundle_created_ms;
-    }
     AG_TRY(ag_verify_empty_root(&fields.state_root));
     AG_TRY(ag_verify_empty_root(&fields.asset_root));
     AG_TRY(ag_batch_build(&fields, draft->entries, draft->count, &flight->batch));
@@ -171,9 +164,20 @@ static enum ag_err build(struct ag_seq *seq, const struct draft *draft, uint64_t
     return AG_OK;
 }
 
+/* Time never goes back along the chain, whatever the host's clock does. */
+static uint64_t header_time(struct ag_seq *seq)
+{
+    uint64_t time_ms = ag_seq_now_ms(seq);
+    if (time_ms < seq->last_time_ms) {
+        time_ms = seq->last_time_ms;
+    }
+    return time_ms < seq->identity.bundle_created_ms ? seq->identity.bundle_created_ms : time_ms;
+}
+
 static enum ag_err draft_to_flight(struct ag_seq *seq, struct draft *draft, uint64_t first,
                                    struct flight *flight)
 {
+    draft->time_ms = header_time(seq);
     AG_TRY(plan(seq, draft));
     AG_TRY(execute(seq, draft));
     ag_seq_identity_init(&flight->identity);

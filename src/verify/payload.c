@@ -51,6 +51,12 @@ enum ag_err ag_verify_payload(const struct ag_head *head, uint8_t payload_kind,
     return AG_OK;
 }
 
+enum ag_err ag_verify_expiry(const struct ag_head *head, uint64_t time_ms)
+{
+    AG_ENSURE(head->expires_ms >= time_ms, AG_ERR_ENVELOPE_EXPIRED);
+    return AG_OK;
+}
+
 /* ---- the nonce rule -------------------------------------------------------------------------- */
 
 struct ag_nonce_rule {

@@ -21,6 +21,10 @@ AG_MUST_CHECK enum ag_err ag_verify_payload(const struct ag_head *head, uint8_t 
                                             struct ag_bytes payload, uint64_t chain_id,
                                             struct ag_eth_tx *out, struct ag_fault *fault);
 
+/* ENVELOPE_EXPIRED when a batch of this time may not include this head any more: whoever can hold a
+ * node back must not choose the moment at which an old order runs. */
+AG_MUST_CHECK enum ag_err ag_verify_expiry(const struct ag_head *head, uint64_t time_ms);
+
 /* The nonce rule, fed in plan order: inside one batch the included nonces of a sender rise by one
  * without gap or repeat, or the chain could not run what comes after. */
 struct ag_nonce_rule;

@@ -119,7 +119,7 @@ static void run(unsigned lanes, struct ag_vec *out, struct ag_exec_result *resul
     struct ag_exec *exec = NULL;
     CHECK_OK(ag_pool_open(lanes, &pool));
     CHECK_OK(ag_exec_open(pool, CHAIN, COUNT, &exec));
-    CHECK_OK(ag_exec_run(exec, world.inputs, COUNT, results));
+    CHECK_OK(ag_exec_run(exec, 1, world.inputs, COUNT, results));
     for (size_t i = 0; i < COUNT; i++) {
         uint8_t bytes[AG_OUTCOME_SIZE];
         ag_outcome_encode(&results[i].outcome, bytes);
@@ -210,8 +210,8 @@ static void too_many(void)
     struct ag_exec *exec = NULL;
     CHECK_OK(ag_pool_open(1, &pool));
     CHECK_OK(ag_exec_open(pool, CHAIN, 2, &exec));
-    CHECK_ERR(ag_exec_run(exec, NULL, 3, NULL), AG_ERR_ARGUMENT);
-    CHECK_OK(ag_exec_run(exec, NULL, 0, NULL));
+    CHECK_ERR(ag_exec_run(exec, 1, NULL, 3, NULL), AG_ERR_ARGUMENT);
+    CHECK_OK(ag_exec_run(exec, 1, NULL, 0, NULL));
     ag_exec_close(exec);
     ag_exec_close(NULL);
     ag_pool_close(pool);
