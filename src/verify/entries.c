@@ -46,6 +46,31 @@ static enum ag_err items_open(struct items *items, struct judge *judge)
     return AG_OK;
 }
 
+/* Only what is wrong with an envelope excludes it: that a node was busy, or short of memory, is no
+ * reason to drop what it had promised to run. */
+static bool is_reason(enum ag_err reason)
+{
+    enum ag_err_class class = ag_err_class(reason);
+    return strcmp(ag_err_name(reason), "UNKNOWN") != 0 &&
+           (class == AG_CLASS_INPUT || class == AG_CLASS_DENIED || class == AG_CLASS_UNSUPPORTED);
+}
+
+/* What no node would have admitted, or would include. */
+static const char *contradiction(const struct ag_batch_header *header, const struct ag_head *head,
+                                 bool is_included)
+{
+    if (head->chain_id != header->chain_id) {
+        return "the head is for another chain";
+    }
+    if (head->key_epoch == 0 || head->key_epoch > header->key_epoch) {
+        return "the head is sealed to keys that the batch comes before";
+    }
+    if (is_included && ag_verify_expiry(head, header->time_ms) != AG_OK) {
+        return "included after its expiry";
+    }
+    return NULL;
+}
+
 /* Every entry decodes, its outcome is about this very head, and an outcome says one thing. */
 static enum ag_err decode_entries(struct items *items, bool *out_is_whole)
 {
@@ -74,9 +99,10 @@ static enum ag_err decode_entries(struct items *items, bool *out_is_whole)
                    is_included != (item->entry.payload.size != 0) ||
                    is_included != (outcome->tx_index != AG_NO_TX_INDEX)) {
             wrong = "status, reason, place and payload contradict each other";
-        } else if (!is_included &&
-                   strcmp(ag_err_name((enum ag_err)outcome->reason), "UNKNOWN") == 0) {
+        } else if (!is_included && !is_reason((enum ag_err)outcome->reason)) {
             wrong = "the reason of an exclusion has no meaning";
+        } else {
+            wrong = contradiction(&items->judge->verdict->header, &item->head, is_included);
         }
         items->heads[i] = (struct ag_order_item){outcome->admission, &item->head};
     }

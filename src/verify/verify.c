@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "risk/risk.h"
 #include "verify/verify_i.h"
 
 /* Claims stand in this order in every verdict, so that two verdicts can be compared line by
@@ -56,6 +57,27 @@ static enum ag_err decode_parts(struct judge *judge, struct ag_bytes bytes)
     claim(judge, "format", AG_CLAIM_PASSED, "%zu bytes, %u entries, one encoding of every value",
           bytes.size, judge->file.entry_count);
     return AG_OK;
+}
+
+/* What a header must say of itself, whoever signed it. */
+static void check_header(struct judge *judge)
+{
+    const struct ag_batch_header *header = &judge->verdict->header;
+    uint64_t end = header->first_admission + header->admission_count;
+    const char *wrong = NULL;
+
+    if (header->first_admission == 0 || (header->number == 1 && header->first_admission != 1)) {
+        wrong = "admissions are numbered from 1, and the first batch begins there";
+    } else if (header->last_group <
+               (end - 1) / AG_LIMIT_GROUP_COUNT + ((end - 1) % AG_LIMIT_GROUP_COUNT != 0 ? 1 : 0)) {
+        wrong = "its admissions do not fit into so few groups";
+    } else if (ag_risk_snapshot_check(&header->risk, NULL) != AG_OK) {
+        wrong = "the global risk is not that of its categories";
+    } else if (!ag_bytes_is_zero(AG_VIEW(&header->checkpoint))) {
+        wrong = "no migration exists yet, so there is no checkpoint";
+    }
+    claim(judge, "header", wrong == NULL ? AG_CLAIM_PASSED : AG_CLAIM_FAILED, "%s",
+          wrong == NULL ? "its fields agree with each other" : wrong);
 }
 
 static void check_place(struct judge *judge, const struct ag_batch_expect *expect)
@@ -198,6 +220,7 @@ static enum ag_err judge_all(struct judge *judge, struct ag_bytes bytes,
     if (err != AG_OK) {
         return is_own_failure(err) ? err : AG_OK; /* nothing more can be said of it */
     }
+    check_header(judge);
     check_place(judge, expect);
     check_time(judge, expect);
     AG_TRY(check_bundle(judge));

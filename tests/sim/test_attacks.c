@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "batch/batch.h"
 #include "node.h"
+#include "seq/seq_i.h"
 #include "test.h"
 
 static void open_ok(struct test_node *node, const char *const *flags)
@@ -111,8 +113,165 @@ static void deadline_of_a_slow_node(void)
     }
 }
 
+/* Who holds a node back, by its clock, its power or its disk, must not choose when an order runs. */
+static void run_after_expiry(void)
+{
+    const char *const flags[] = {"--batch_interval_ms=20000", NULL};
+    struct test_node node;
+    struct ag_id ids[2];
+    struct ag_tx_status status;
+    open_ok(&node, flags);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1, .expires_in_ms = 10000}, &ids[0]));
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 2}, &ids[1]));
+    node.clock.now_ms += 15000;
+    CHECK(test_step_to(&node, 1));
+    CHECK_OK(ag_seq_tx_status(node.seq, &ids[0], &status));
+    CHECK_U64(status.outcome.reason, AG_ERR_ENVELOPE_EXPIRED);
+    CHECK_OK(ag_seq_tx_status(node.seq, &ids[1], &status));
+    CHECK_U64(status.outcome.reason, 0);
+    /* And he may ask again, with the same nonce. */
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1, .fee = 7}, NULL));
+    close_all(&node);
+}
+
+/* ---- the verifier --------------------------------------------------------------------------------- */
+
+/* A batch that a faulty node signed with its true keys, inside true hardware. */
+struct forgery {
+    struct ag_batch_header header;
+    struct ag_batch_entry entries[4];
+    uint32_t count;
+    struct ag_head head; /* of entry 0, encoded anew if `has_head` */
+    bool has_head;
+};
+
+static void sign_forgery(struct test_node *node, struct forgery *forgery,
+                         const struct ag_batch_file *genuine, struct ag_vec *out)
+{
+    struct ag_batch *batch = NULL;
+    struct ag_vec head;
+    ag_vec_init(&head, 4096);
+    if (forgery->has_head) {
+        CHECK_OK(ag_head_encode(&forgery->head, &head));
+        forgery->entries[0].head = ag_vec_view(&head);
+        CHECK_OK(ag_head_id(ag_vec_view(&head), &forgery->entries[0].outcome.head_id));
+    }
+    CHECK_OK(ag_batch_build(&forgery->header, forgery->entries, forgery->count, &batch));
+    CHECK_OK(ag_batch_sign(batch, node->seq->keyring));
+    const struct ag_batch_identity identity = {genuine->bundle, genuine->bundle_evidence,
+                                               genuine->collateral};
+    CHECK_OK(ag_batch_attest(batch, node->seq->tee, &identity, genuine->judged_ms));
+    out->size = 0;
+    CHECK_OK(ag_batch_file_encode(ag_batch_parts(batch), out));
+    ag_batch_close(batch);
+    ag_vec_close(&head);
+}
+
+static void bend_nothing(struct forgery *forgery)
+{
+    (void)forgery;
+}
+static void bend_chain(struct forgery *forgery)
+{
+    forgery->head.chain_id++;
+    forgery->has_head = true;
+}
+static void bend_epoch(struct forgery *forgery)
+{
+    forgery->head.key_epoch = 9;
+    forgery->has_head = true;
+}
+static void bend_expiry(struct forgery *forgery)
+{
+    forgery->head.expires_ms = forgery->header.time_ms - 1;
+    forgery->has_head = true;
+}
+static void bend_reason(struct forgery *forgery)
+{
+    struct ag_batch_entry *entry = &forgery->entries[1];
+    entry->outcome.status = AG_OUTCOME_EXCLUDED;
+    entry->outcome.reason = AG_ERR_BUSY;
+    entry->outcome.tx_index = AG_NO_TX_INDEX;
+    memset(entry->outcome.tx_hash, 0, sizeof(entry->outcome.tx_hash));
+    entry->payload = (struct ag_bytes){NULL, 0};
+}
+static void bend_checkpoint(struct forgery *forgery)
+{
+    forgery->header.checkpoint.bytes[0] = 1;
+}
+static void bend_risk(struct forgery *forgery)
+{
+    forgery->header.risk.global_bp = 10000;
+}
+static void bend_first(struct forgery *forgery)
+{
+    forgery->header.first_admission = 5;
+    forgery->entries[0].outcome.admission += 4;
+    forgery->entries[1].outcome.admission += 4;
+}
+static void bend_groups(struct forgery *forgery)
+{
+    forgery->header.last_group = 0;
+}
+
+static void signed_nonsense(void)
+{
+    static const struct {
+        void (*bend)(struct forgery *forgery);
+        const char *failed_claim;
+    } rows[] = {
+        {bend_nothing, NULL},     {bend_chain, "entries"},  {bend_epoch, "entries"},
+        {bend_expiry, "entries"}, {bend_reason, "entries"}, {bend_checkpoint, "header"},
+        {bend_risk, "header"},    {bend_first, "header"},   {bend_groups, "header"},
+    };
+    const char *const flags[] = {"--batch_min_tx=2", NULL};
+    struct test_node node;
+    struct ag_vec bytes;
+    struct ag_vec out;
+    struct ag_batch_file file;
+    open_ok(&node, flags);
+    ag_vec_init(&bytes, AG_LIMIT_BATCH_FILE_BYTES);
+    ag_vec_init(&out, AG_LIMIT_BATCH_FILE_BYTES);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1}, NULL));
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 2}, NULL));
+    CHECK(test_step_to(&node, 1));
+    CHECK_OK(ag_seq_batch_export(node.seq, 1, &bytes));
+    CHECK_OK(ag_batch_file_decode(ag_vec_view(&bytes), &file, NULL));
+
+    for (size_t i = 0; i < AG_COUNT(rows); i++) {
+        struct forgery forgery = {.count = file.entry_count};
+        struct ag_batch_verdict *verdict = NULL;
+        struct ag_bytes rest = file.entries;
+        CHECK_OK(ag_batch_header_decode(file.header, &forgery.header, NULL));
+        for (uint32_t j = 0; j < file.entry_count; j++) {
+            CHECK_OK(ag_batch_entry_next(&rest, &forgery.entries[j], NULL));
+        }
+        CHECK_OK(ag_head_decode(forgery.entries[0].head, &forgery.head, NULL));
+        rows[i].bend(&forgery);
+        sign_forgery(&node, &forgery, &file, &out);
+        CHECK_OK(ag_batch_verify(ag_vec_view(&out), node.seq->policy, NULL, NULL, &verdict));
+        bool is_named = rows[i].failed_claim == NULL;
+        for (size_t j = 0; j < verdict->claim_count; j++) {
+            bool is_failed = verdict->claims[j].result == AG_CLAIM_FAILED;
+            is_named = is_named || (is_failed && rows[i].failed_claim != NULL &&
+                                    strcmp(verdict->claims[j].name, rows[i].failed_claim) == 0);
+        }
+        if (!is_named || verdict->is_accepted != (rows[i].failed_claim == NULL)) {
+            ag_test_note("row %zu", i);
+        }
+        CHECK(is_named);
+        CHECK(verdict->is_accepted == (rows[i].failed_claim == NULL));
+        ag_batch_verdict_close(verdict);
+    }
+    ag_vec_close(&bytes);
+    ag_vec_close(&out);
+    close_all(&node);
+}
+
 static const struct ag_test_case cases[] = {
     {"the host reads the disk before the counter moves", read_the_disk},
     {"the deadline of a receipt is kept", deadline_of_a_slow_node},
+    {"nothing runs after its expiry", run_after_expiry},
+    {"what a faulty node signs contradicts itself", signed_nonsense},
 };
 TEST_MAIN(cases)
