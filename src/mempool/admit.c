@@ -228,6 +228,10 @@ static enum ag_err judge(struct ag_mempool *pool, const struct candidate *candid
     if (!runs_kind(&pool->config, head->payload_kind)) {
         return ag_fault_set(fault, AG_ERR_ENVELOPE_KIND, "payload_kind");
     }
+    /* The flag is worth thousands of places: what the chain runs by itself has no use for it. */
+    if (head->requires_migration && head->payload_kind == AG_PAYLOAD_ETHEREUM) {
+        return ag_fault_set(fault, AG_ERR_ENVELOPE_MISMATCH, "requires_migration");
+    }
     const struct ag_asset_context context = {pool->risk, true, pool->is_appraised};
     return ag_asset_check(pool->assets, head, &context, fault);
 }

@@ -116,6 +116,7 @@ struct ag_admission {
  *     ENVELOPE_REPLAY  nonce     this sender, nonce and epoch were admitted before
  *     MEMPOOL_SENDER   strikes   the sender has to wait; count: he holds too many
  *     ENVELOPE_KIND              payload kind not run here
+ *     ENVELOPE_MISMATCH          a plain transaction asks for a migration's place
  *     POLICY_ASSET               see asset.h
  *
  * Accepted items have consecutive numbers in the order of `items`. */

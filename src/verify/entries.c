@@ -65,6 +65,9 @@ static const char *contradiction(const struct ag_batch_header *header, const str
     if (head->key_epoch == 0 || head->key_epoch > header->key_epoch) {
         return "the head is sealed to keys that the batch comes before";
     }
+    if (head->requires_migration && head->payload_kind == AG_PAYLOAD_ETHEREUM) {
+        return "a plain transaction has a migration's place";
+    }
     if (is_included && ag_verify_expiry(head, header->time_ms) != AG_OK) {
         return "included after its expiry";
     }

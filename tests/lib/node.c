@@ -171,6 +171,7 @@ static enum ag_err make_head(struct test_node *node, const struct test_tx *tx, u
     head->priority_fee = fee + (tx->head_fee_too_high ? 1 : 0);
     head->gas_limit = 21000 + 40 * tx->data_size + (tx->head_gas_differs ? 1 : 0);
     head->payload_kind = AG_PAYLOAD_ETHEREUM;
+    head->requires_migration = tx->head_requires_migration;
     uint64_t now_ms = host->now_ms(host->context);
     head->expires_ms = now_ms + (tx->expires_in_ms == 0 ? 300000 : tx->expires_in_ms);
     if (tx->head_is_expired) {

@@ -50,6 +50,7 @@ struct test_tx {
     bool payload_is_garbage;
     bool payload_of_other_kind;
     bool head_is_expired;
+    bool head_requires_migration;
     size_t data_size; /* call data */
 };
 void test_key(uint32_t sender, struct ag_secp256k1_key *out);

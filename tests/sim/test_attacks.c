@@ -134,6 +134,20 @@ static void run_after_expiry(void)
     close_all(&node);
 }
 
+/* ---- the order ------------------------------------------------------------------------------------- */
+
+/* A flag in a head must not buy what others pay fees for. */
+static void place_for_a_flag(void)
+{
+    struct test_node node;
+    open_ok(&node, NULL);
+    CHECK_ERR(
+        send_result(&node, &(struct test_tx){.sender = 1, .head_requires_migration = true}, NULL),
+        AG_ERR_ENVELOPE_MISMATCH);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1}, NULL));
+    close_all(&node);
+}
+
 /* ---- the verifier --------------------------------------------------------------------------------- */
 
 /* A batch that a faulty node signed with its true keys, inside true hardware. */
@@ -186,6 +200,11 @@ static void bend_expiry(struct forgery *forgery)
     forgery->head.expires_ms = forgery->header.time_ms - 1;
     forgery->has_head = true;
 }
+static void bend_flag(struct forgery *forgery)
+{
+    forgery->head.requires_migration = true;
+    forgery->has_head = true;
+}
 static void bend_reason(struct forgery *forgery)
 {
     struct ag_batch_entry *entry = &forgery->entries[1];
@@ -220,9 +239,10 @@ static void signed_nonsense(void)
         void (*bend)(struct forgery *forgery);
         const char *failed_claim;
     } rows[] = {
-        {bend_nothing, NULL},     {bend_chain, "entries"},  {bend_epoch, "entries"},
-        {bend_expiry, "entries"}, {bend_reason, "entries"}, {bend_checkpoint, "header"},
-        {bend_risk, "header"},    {bend_first, "header"},   {bend_groups, "header"},
+        {bend_nothing, NULL},        {bend_chain, "entries"}, {bend_epoch, "entries"},
+        {bend_expiry, "entries"},    {bend_flag, "entries"},  {bend_reason, "entries"},
+        {bend_checkpoint, "header"}, {bend_risk, "header"},   {bend_first, "header"},
+        {bend_groups, "header"},
     };
     const char *const flags[] = {"--batch_min_tx=2", NULL};
     struct test_node node;
@@ -272,6 +292,7 @@ static const struct ag_test_case cases[] = {
     {"the host reads the disk before the counter moves", read_the_disk},
     {"the deadline of a receipt is kept", deadline_of_a_slow_node},
     {"nothing runs after its expiry", run_after_expiry},
+    {"no place for a flag", place_for_a_flag},
     {"what a faulty node signs contradicts itself", signed_nonsense},
 };
 TEST_MAIN(cases)
