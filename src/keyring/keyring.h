@@ -92,5 +92,9 @@ AG_MUST_CHECK enum ag_err ag_keyring_rotate_in(struct ag_keyring *keyring, struc
 AG_MUST_CHECK enum ag_err ag_keyring_retire_in(struct ag_keyring *keyring, struct ag_store_tx *tx,
                                                uint64_t epoch);
 void ag_keyring_settle(struct ag_keyring *keyring, bool is_committed);
+/* Between the two: what the commit will make true, for records that name it. NOT_FOUND when nothing
+ * is pending. The writer thread. */
+AG_MUST_CHECK enum ag_err ag_keyring_pending(struct ag_keyring *keyring, uint64_t *out_first,
+                                             uint64_t *out_current, struct ag_hash *out_digest);
 
 #endif

@@ -119,6 +119,21 @@ static size_t install(struct ag_keyring *keyring,
     return left;
 }
 
+enum ag_err ag_keyring_pending(struct ag_keyring *keyring, uint64_t *out_first,
+                               uint64_t *out_current, struct ag_hash *out_digest)
+{
+    const struct ag_keyring_keys *current = keyring->pending_new;
+
+    AG_ENSURE(keyring->has_pending, AG_ERR_NOT_FOUND);
+    if (current == NULL) {
+        current = keyring->honoured[keyring->honoured_count - 1];
+    }
+    *out_first = keyring->pending_first;
+    *out_current = current->epoch;
+    *out_digest = current->digest;
+    return AG_OK;
+}
+
 void ag_keyring_settle(struct ag_keyring *keyring, bool is_committed)
 {
     struct ag_keyring_keys *left[AG_LIMIT_KEY_EPOCHS] = {NULL};

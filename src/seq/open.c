@@ -117,7 +117,7 @@ static enum ag_err open_keys(struct ag_seq *seq, uint64_t now_ms)
 static enum ag_err honours(void *context, uint64_t epoch, uint16_t kem)
 {
     struct ag_seq *seq = context;
-    AG_ENSURE(epoch >= ag_keyring_epoch_first(seq->keyring) &&
+    AG_ENSURE(epoch >= ag_keyring_epoch_first(seq->keyring) && epoch >= seq->honoured_first &&
                   epoch <= ag_keyring_epoch(seq->keyring),
               AG_ERR_ENVELOPE_EPOCH);
     for (size_t i = 0; i < seq->conf->key_suites.count; i++) {

@@ -227,6 +227,7 @@ static bool is_draining(struct ag_seq *seq)
 enum ag_err ag_seq_step(struct ag_seq *seq, bool *out_did_work)
 {
     *out_did_work = false;
+    AG_TRY(ag_seq_keys_step(seq, out_did_work));
     /* Envelopes become promises, ... */
     AG_TRY(ag_seq_admit_group(seq, out_did_work));
     /* ... what is signed and judged becomes history, ... */

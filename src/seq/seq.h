@@ -62,8 +62,9 @@ struct ag_submission {
     unsigned stamp_bits;   /* asked for when result is MEMPOOL_STAMP */
     struct ag_vec receipt; /* ag_admission_receipt encoding when result is OK */
 };
-AG_MUST_CHECK enum ag_err ag_seq_submission_open(struct ag_bytes envelope, const struct ag_id *source,
-                                             void *context, struct ag_submission **out);
+AG_MUST_CHECK enum ag_err ag_seq_submission_open(struct ag_bytes envelope,
+                                                 const struct ag_id *source, void *context,
+                                                 struct ag_submission **out);
 void ag_seq_submission_close(struct ag_submission *submission);
 
 /* Hands over up to `count` submissions at once; all are taken, or none with BUSY or DRAINING and
@@ -176,5 +177,10 @@ AG_MUST_CHECK enum ag_err ag_seq_batch_outcomes(struct ag_seq *seq, uint64_t num
 
 /* Takes effect with the next plan; recorded in headers. ORDER_MODE for an unknown mode. */
 AG_MUST_CHECK enum ag_err ag_seq_set_order_mode(struct ag_seq *seq, uint8_t mode);
+
+/* Makes the next key epoch with the sequencer's next turn: new keys of every kind, a bundle that
+ * names the one before, evidence over it. Envelopes to older epochs are honoured for
+ * epoch_overlap_ms; then their keys are erased. KEYRING_EPOCHS while too many are honoured. */
+AG_MUST_CHECK enum ag_err ag_seq_rotate_keys(struct ag_seq *seq);
 
 #endif

@@ -116,6 +116,9 @@ struct ag_seq {
     uint64_t last_build_ms;     /* monotonic: when the last batch was taken from the pool */
     uint64_t retry_at_ms;       /* monotonic: after a failed commit, not before */
     uint64_t identity_check_ms; /* monotonic: when collateral is looked at again */
+    uint64_t keys_check_ms;     /* monotonic: when the age of key epochs is looked at again */
+    uint64_t honoured_first;    /* envelopes to older epochs are refused */
+    uint64_t retire_mark;       /* admissions below it may be to the epoch that is about to go */
     uint32_t take_limit;        /* halved while batches do not fit into memory */
     struct flight flights[AG_LIMIT_BATCHES_IN_FLIGHT]; /* a ring in batch order */
     size_t flight_first;
@@ -137,6 +140,7 @@ struct ag_seq {
     uint64_t released_number; /* newest batch that is anchored: nobody is told of a later one */
     uint8_t order_mode;
     bool is_draining;
+    bool is_rotation_wanted;
     bool has_pool_event;
 };
 
@@ -200,6 +204,9 @@ void ag_seq_signers_stop(struct ag_seq *seq);
 void ag_seq_signers_push(struct ag_seq *seq, struct flight *flight);
 /* Signs, attests and judges one flight on the calling thread. */
 void ag_seq_sign_flight(struct ag_seq *seq, struct flight *flight);
+
+/* rotate.c: makes the epoch that was asked for, retires those whose overlap is over. */
+AG_MUST_CHECK enum ag_err ag_seq_keys_step(struct ag_seq *seq, bool *out_did_work);
 
 /* identity.c */
 AG_MUST_CHECK enum ag_err ag_seq_identity_renew(struct ag_seq *seq, uint64_t now_ms);

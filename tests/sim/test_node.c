@@ -283,6 +283,68 @@ static void two_processes(void)
     close_all(&node);
 }
 
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static void key_epochs_overlap(void)
+{
+    const char *const flags[] = {"--epoch_overlap_ms=60000", "--batch_interval_ms=1", NULL};
+    struct test_node node;
+    struct ag_vec old_envelope;
+    struct ag_vec late_envelope;
+    struct ag_batch_header header;
+    struct ag_hash digest;
+    bool did_work = false;
+    open_ok(&node, flags);
+    ag_vec_init(&old_envelope, AG_LIMIT_ENVELOPE_BYTES);
+    ag_vec_init(&late_envelope, AG_LIMIT_ENVELOPE_BYTES);
+    CHECK_OK(test_seal(&node, &(struct test_tx){.sender = 1}, &old_envelope));
+    const struct test_tx late = {.sender = 2, .expires_in_ms = 200000};
+    CHECK_OK(test_seal(&node, &late, &late_envelope));
+    struct ag_hash first_digest = node.bundle_digest;
+
+    node.clock.now_ms += 1000;
+    CHECK_OK(ag_seq_rotate_keys(node.seq));
+    CHECK_OK(ag_seq_step(node.seq, &did_work));
+    test_node_read_bundle(&node);
+    CHECK_U64(node.bundle.key_epoch, 2);
+    CHECK_BYTES(AG_VIEW(&node.bundle.previous), AG_VIEW(&first_digest));
+
+    /* An envelope in flight is honoured, one to the new keys too; both batches are of the new
+     * epoch. */
+    struct ag_submission *honoured = test_send_bytes(&node, ag_vec_view(&old_envelope));
+    CHECK_U64((uint64_t)honoured->result, AG_OK);
+    ag_seq_submission_close(honoured);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 3}, NULL));
+    CHECK(test_step_to(&node, 1));
+    CHECK_OK(ag_seq_batch_header(node.seq, 1, &header, &digest));
+    CHECK_U64(header.key_epoch, 2);
+    CHECK_BYTES(AG_VIEW(&header.bundle_digest), AG_VIEW(&node.bundle_digest));
+
+    /* After the overlap the old epoch is refused, and its keys are gone for good. */
+    CHECK_OK(reopen(&node));
+    node.clock.now_ms += 61000;
+    usleep(1100000); /* epochs are looked at once a second */
+    CHECK_OK(ag_seq_step(node.seq, &did_work));
+    struct ag_submission *refused = test_send_bytes(&node, ag_vec_view(&late_envelope));
+    CHECK_U64((uint64_t)refused->result, AG_ERR_ENVELOPE_EPOCH);
+    ag_seq_submission_close(refused);
+    CHECK_OK(reopen(&node));
+    refused = test_send_bytes(&node, ag_vec_view(&late_envelope));
+    CHECK_U64((uint64_t)refused->result, AG_ERR_ENVELOPE_EPOCH);
+    ag_seq_submission_close(refused);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 4}, NULL));
+
+    /* No more epochs at once than the limit. */
+    for (unsigned i = 1; i < AG_LIMIT_KEY_EPOCHS; i++) {
+        CHECK_OK(ag_seq_rotate_keys(node.seq));
+        CHECK_OK(ag_seq_step(node.seq, &did_work));
+    }
+    CHECK_ERR(ag_seq_rotate_keys(node.seq), AG_ERR_KEYRING_EPOCHS);
+    ag_vec_close(&old_envelope);
+    ag_vec_close(&late_envelope);
+    close_all(&node);
+}
+
 /* ---- faults ---------------------------------------------------------------------------------- */
 
 static void clock_jumps(void)
@@ -481,6 +543,7 @@ static const struct ag_test_case cases[] = {
     {"a store on other hardware is refused", other_hardware},
     {"simulated hardware needs leave", simulated_hardware_needs_leave},
     {"one process at a time", two_processes},
+    {"key epochs overlap, then end", key_epochs_overlap},
     {"the clock jumps both ways", clock_jumps},
     {"every allocation of an admission fails once", failed_allocations},
     {"every random draw of a start fails once", failed_random_draws},
