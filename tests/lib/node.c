@@ -16,6 +16,7 @@
 void test_node_init(struct test_node *node, const char *const *extra)
 {
     char *flags[64];
+    char copies[32][256];
     char data[300];
     char sim[300];
     size_t count = 0;
@@ -41,8 +42,10 @@ void test_node_init(struct test_node *node, const char *const *extra)
             flags[count++] = fixed[i];
         }
     }
-    for (size_t j = 0; extra != NULL && extra[j] != NULL && count < AG_COUNT(flags); j++) {
-        flags[count++] = strdup(extra[j]);
+    for (size_t j = 0; extra != NULL && extra[j] != NULL; j++) {
+        AG_ASSERT(j < AG_COUNT(copies) && strlen(extra[j]) < sizeof(copies[j]));
+        memcpy(copies[j], extra[j], strlen(extra[j]) + 1);
+        flags[count++] = copies[j];
     }
     struct ag_conf_fault fault = {0};
     enum ag_err err = ag_conf_load(NULL, count, flags, &node->conf, &fault);
