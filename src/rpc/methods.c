@@ -411,6 +411,14 @@ static enum ag_err set_order_mode(struct rpc_request *request)
     return AG_OK;
 }
 
+static enum ag_err rotate_keys(struct rpc_request *request)
+{
+    AG_TRY(request->core->ops.rotate_keys(request->core->node));
+    ag_log(AG_LOG_INFO, "rpc.rotate_keys");
+    ag_json_put_bool(request->out, "result", true);
+    return AG_OK;
+}
+
 static enum ag_err drain(struct rpc_request *request)
 {
     AG_ENSURE(request->core->drain != NULL, AG_ERR_RPC_DISABLED);

@@ -65,6 +65,11 @@ static enum ag_err set_order_mode(void *node, uint8_t mode)
     return ag_seq_set_order_mode(node, mode);
 }
 
+static enum ag_err rotate_keys(void *node)
+{
+    return ag_seq_rotate_keys(node);
+}
+
 enum ag_err ag_rpc_open(const struct ag_rpc_config *config, struct ag_seq *seq, struct ag_rpc **out,
                         struct ag_fault *fault)
 {
@@ -81,6 +86,7 @@ enum ag_err ag_rpc_open(const struct ag_rpc_config *config, struct ag_seq *seq, 
         .batch_export = batch_export,
         .batch_outcomes = batch_outcomes,
         .set_order_mode = set_order_mode,
+        .rotate_keys = rotate_keys,
     };
     return ag_rpc_open_node(config, &ops, seq, out, fault);
 }

@@ -38,6 +38,7 @@ struct rpc_node_ops {
     enum ag_err (*batch_outcomes)(void *node, uint64_t number, ag_seq_outcome_fn *each,
                                   void *context);
     enum ag_err (*set_order_mode)(void *node, uint8_t mode);
+    enum ag_err (*rotate_keys)(void *node);
 };
 
 /* ---- the core -------------------------------------------------------------------------------- */

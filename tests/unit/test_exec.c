@@ -164,7 +164,7 @@ static void parallel_equals_serial(void)
     }
     CHECK(included > 10 && included < COUNT);
     CHECK_U64(results[35].outcome.reason, AG_ERR_ENVELOPE_NONCE);
-    CHECK(results[35].is_charged);
+    CHECK(!results[35].is_charged); /* another may have sealed it */
     ag_vec_close(&serial);
     ag_vec_close(&parallel);
     close_world();

@@ -249,6 +249,7 @@ static const struct {
     {"aegis_nodeStatus", "[]", "\"state\":\"running\",\"chainId\":\"0x2105\""},
     {"aegis_getOrderMode", "[]", "\"result\":{\"mode\":\"hybrid\"}"},
     {"aegis_setOrderMode", "[\"risk-aware\"]", "\"code\":-32011"},
+    {"aegis_rotateKeys", "[]", "\"error\":\"RPC_AUTH\""},
     {"aegis_drain", "[]", "\"error\":\"RPC_AUTH\""},
     {"aegis_version", "[]", "\"version\":\"0.1.0\""},
     {"aegis_methods", "[]", "{\"name\":\"aegis_getBundle\",\"help\":"},
@@ -294,6 +295,10 @@ static void test_operator(void)
     CHECK(contains(run_text(&fixture, SET("\"fastest\"")), "\"error\":\"ORDER_MODE\""));
     CHECK(contains(run_text(&fixture, SET("4")), "\"code\":-32602"));
     CHECK_U64(fixture.fake.status.order_mode, AG_ORDER_RISK_AWARE);
+    uint64_t epoch = fixture.fake.status.key_epoch;
+    const char *rotate = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"aegis_rotateKeys\"}";
+    CHECK(contains(run_text(&fixture, rotate), "\"result\":true"));
+    CHECK_U64(fixture.fake.status.key_epoch, epoch + 1);
     drain_count = 0;
     const char *drain = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"aegis_drain\"}";
     CHECK(contains(run_text(&fixture, drain), "\"result\":true"));

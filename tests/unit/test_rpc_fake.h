@@ -213,6 +213,15 @@ static inline enum ag_err fake_batch_outcomes(void *node, uint64_t number, ag_se
     return AG_OK;
 }
 
+static inline enum ag_err fake_rotate_keys(void *node)
+{
+    struct fake *fake = node;
+    pthread_mutex_lock(&fake->lock);
+    fake->status.key_epoch++;
+    pthread_mutex_unlock(&fake->lock);
+    return AG_OK;
+}
+
 static inline enum ag_err fake_set_order_mode(void *node, uint8_t mode)
 {
     struct fake *fake = node;
@@ -235,6 +244,7 @@ static const struct rpc_node_ops fake_ops = {
     .batch_export = fake_batch_export,
     .batch_outcomes = fake_batch_outcomes,
     .set_order_mode = fake_set_order_mode,
+    .rotate_keys = fake_rotate_keys,
 };
 
 static inline void fake_open(struct fake *fake)
