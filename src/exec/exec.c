@@ -76,12 +76,6 @@ static enum ag_err open_body(const struct ag_exec_input *input, struct ag_arena 
     return ag_body_decode(ag_bytes_of(plain.data, plain.size), out, NULL);
 }
 
-static bool is_sender(const struct ag_head *head, const struct ag_address *address)
-{
-    return !ag_bytes_is_zero(AG_VIEW(address)) && head->sender.kind == AG_SENDER_SECP256K1 &&
-           ag_bytes_equal(AG_VIEW(address), ag_bytes_of(head->sender.id, AG_ADDRESS_SIZE));
-}
-
 static enum ag_err judge_one(const struct ag_exec *exec, uint64_t time_ms,
                              const struct ag_exec_input *input, struct ag_arena *arena,
                              struct ag_exec_result *result)
@@ -93,12 +87,11 @@ static enum ag_err judge_one(const struct ag_exec *exec, uint64_t time_ms,
     AG_ENSURE(body.auth_scheme == AG_AUTH_PAYLOAD && body.auth.size == 0, AG_ERR_ENVELOPE_SENDER);
 
     struct ag_eth_tx tx = {0};
-    enum ag_err err =
-        ag_verify_payload(input->head, body.payload_kind, body.payload, exec->chain_id, &tx, NULL);
-    /* Anyone can write another's name into a head: only a sender whose signature was recovered
-     * pays for what cannot run. */
-    result->is_charged = err != AG_OK && is_sender(input->head, &tx.sender);
-    AG_TRY(err);
+    /* A signed transaction authorises itself and no envelope: everyone who has read it on the chain
+     * can seal it anew under a head that does not fit. So its signer is charged for nothing here;
+     * the source pays. */
+    AG_TRY(
+        ag_verify_payload(input->head, body.payload_kind, body.payload, exec->chain_id, &tx, NULL));
     memcpy(result->outcome.tx_hash, tx.hash, sizeof(tx.hash));
     result->payload = body.payload;
     return AG_OK;
@@ -156,9 +149,7 @@ static enum ag_err decide_in_order(const struct ag_exec_input *inputs, size_t co
         }
         enum ag_err err = ag_nonce_rule_include(rule, inputs[i].head);
         if (err != AG_OK) {
-            /* His signature was recovered, and the gap is his own. */
             exclude(&results[i], err);
-            results[i].is_charged = true;
             continue;
         }
         results[i].outcome.tx_index = next_index++;

@@ -29,7 +29,7 @@ struct ag_exec_input {
 struct ag_exec_result {
     struct ag_outcome outcome;
     struct ag_bytes payload; /* the raw transaction when included; lives until the next run */
-    bool is_charged;         /* excluded, and its sender is proved: his account pays */
+    bool is_charged;         /* excluded, and its sender authorised this envelope: never yet */
     bool frees_nonce;        /* excluded: the sender never asked for it, or may ask again */
 };
 

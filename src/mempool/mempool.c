@@ -367,7 +367,7 @@ static bool is_unproved(enum ag_err reason)
     };
     return (unsigned)reason >> 8 == WIRE_ROOM || reason == AG_ERR_OPEN || reason == AG_ERR_KEY ||
            reason == AG_ERR_SIGNATURE || reason == AG_ERR_ENVELOPE_MISMATCH ||
-           reason == AG_ERR_ENVELOPE_SENDER;
+           reason == AG_ERR_ENVELOPE_SENDER || reason == AG_ERR_ENVELOPE_FEE;
 }
 
 enum ag_err ag_mempool_settle(struct ag_mempool *pool, const struct ag_mempool_outcome *outcome,

@@ -134,6 +134,56 @@ static void run_after_expiry(void)
     close_all(&node);
 }
 
+/* ---- framing ------------------------------------------------------------------------------------ */
+
+static struct ag_submission *send_from(struct test_node *node, const struct test_tx *tx,
+                                       uint8_t source)
+{
+    struct ag_vec envelope;
+    struct ag_submission *submission = NULL;
+    struct ag_event event = {0};
+    const struct ag_id id = {{source}};
+    bool did_work = false;
+    ag_vec_init(&envelope, AG_LIMIT_ENVELOPE_BYTES);
+    CHECK_OK(test_seal(node, tx, &envelope));
+    CHECK_OK(ag_seq_submission_open(ag_vec_view(&envelope), &id, NULL, &submission));
+    CHECK_OK(ag_seq_submit(node->seq, &submission, 1));
+    CHECK_OK(ag_seq_step(node->seq, &did_work));
+    while (ag_seq_events(node->seq, &event, 1) == 1 && event.submission != submission) {
+    }
+    CHECK(event.submission == submission);
+    ag_vec_close(&envelope);
+    return submission;
+}
+
+/* Everyone can read a transaction that is on the chain, and seal it anew under a head that does not
+ * fit. Whose signature it carries must not pay for that. */
+static void strikes_for_another(void)
+{
+    static const struct test_tx bends[] = {
+        {.sender = 1, .head_nonce_differs = true},
+        {.sender = 1, .head_gas_differs = true, .nonce = 1},
+        {.sender = 1, .head_fee_too_high = true, .nonce = 1},
+    };
+    struct test_node node;
+    uint64_t batch = 1;
+    open_ok(&node, NULL);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1}, NULL));
+    CHECK(test_step_to(&node, batch));
+    for (unsigned i = 0; i < 20; i++) {
+        struct test_tx tx = bends[i % AG_COUNT(bends)];
+        tx.data_size = i; /* another envelope each time */
+        struct ag_submission *submission = send_from(&node, &tx, 2);
+        CHECK(submission->result == AG_OK || submission->result == AG_ERR_MEMPOOL_RATE);
+        if (submission->result == AG_OK) {
+            CHECK(test_step_to(&node, ++batch));
+        }
+        ag_seq_submission_close(submission);
+    }
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1, .nonce = 1}, NULL));
+    close_all(&node);
+}
+
 /* ---- the order ------------------------------------------------------------------------------------- */
 
 /* A flag in a head must not buy what others pay fees for. */
@@ -292,6 +342,7 @@ static const struct ag_test_case cases[] = {
     {"the host reads the disk before the counter moves", read_the_disk},
     {"the deadline of a receipt is kept", deadline_of_a_slow_node},
     {"nothing runs after its expiry", run_after_expiry},
+    {"nobody is struck for what another sealed", strikes_for_another},
     {"no place for a flag", place_for_a_flag},
     {"what a faulty node signs contradicts itself", signed_nonsense},
 };
