@@ -107,8 +107,7 @@ static int serve(struct node *node)
 {
     char token[65];
     struct ag_fault fault = {0};
-    enum ag_err err =
-        ag_rpc_token_load(node->conf.data_dir, ag_host_system(), token, &fault);
+    enum ag_err err = ag_rpc_token_load(node->conf.data_dir, ag_host_system(), token, &fault);
     if (err != AG_OK) {
         return fail("operator token", err, &fault);
     }

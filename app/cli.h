@@ -7,7 +7,10 @@
  * Owns:    a struct cli lives for one run of the program.
  * Threads: one.
  * Fails:   a command returns an exit status: 0 done, 1 a verdict said no, 2 wrong usage, and one for
- *          each class of error (docs/spec/errors.md). */
+ *          each class of error (docs/spec/errors.md). Whoever returns another status than 0 has
+ *          printed why. With --json, standard output carries exactly one JSON document or nothing,
+ *          and an error is one JSON document on standard error.
+ * Not:     no environment variable is read, and what a node says is never printed raw. */
 
 #include <ag/attest.h>
 #include <ag/tx.h>
@@ -28,6 +31,7 @@ enum {
     X(VERSION, "version", 0, "print the version")                                                  \
     X(DIR, "dir", 1, "directory of configuration, policy and keys (~/.aegis)")                     \
     X(NODE, "node", 1, "URL of the node (http://127.0.0.1:7788)")                                  \
+    X(TIMEOUT, "timeout", 1, "seconds that the node may take for an answer (60)")                  \
     X(POLICY, "policy", 1, "policy file (DIR/policy)")                                             \
     X(INSECURE_SIM, "insecure-sim", 0, "use the simulated hardware, which protects nothing")       \
     X(CHAIN_ID, "chain-id", 1, "chain id")                                                         \
@@ -46,14 +50,16 @@ enum {
     X(EXPIRES, "expires-in", 1, "seconds until the envelope expires (300)")                        \
     X(RISK, "risk", 1, "declared risk in basis points: asks for protection, buys no place")        \
     X(ASSET, "asset", 1, "asset reference, 32 bytes of hex; comma between several")                \
-    X(WAIT, "wait", 0, "wait until the batch is committed")                                        \
+    X(WAIT, "wait", 0, "wait until the batch is committed, and check its receipt")                 \
     X(OUT, "out", 1, "write to this file instead of standard output")                              \
     X(FROM, "from", 1, "first number")                                                             \
     X(COUNT, "count", 1, "how many")                                                               \
+    X(TOPICS, "topics", 1, "kinds of events: pool, batch, receipt, comma between (pool,batch)")    \
     X(NOW, "now", 0, "judge evidence at this instant instead of the archived one")                 \
     X(PARENT, "parent", 1, "header digest that the batch must follow")                             \
-    X(BUNDLE, "bundle", 1, "file with the node's key bundle")                                      \
+    X(BUNDLE, "bundle", 1, "file with the node's key bundle, from `aegis keys --out FILE`")        \
     X(THREADS, "threads", 1, "worker threads (one per processor)")                                 \
+    X(VERBOSE, "verbose", 0, "print every claim about evidence, not only the failed ones")         \
     X(QUIET, "quiet", 0, "print results only")
 
 enum cli_option {
@@ -72,11 +78,13 @@ struct cli_command {
     int (*run)(struct cli *cli);
 };
 
+#define CLI_ARGUMENTS_MAX 64u
 struct cli {
     const struct cli_command *command;
-    const char *values[CLI_OPT_TOTAL]; /* NULL: not given; "" for those without a value */
-    char **arguments;                  /* what is no option */
+    const char *values[CLI_OPT_TOTAL];  /* NULL: not given; "" for those without a value */
+    char *arguments[CLI_ARGUMENTS_MAX]; /* what is no option */
     size_t argument_count;
+    uint64_t start_ns;
     char program_dir[1024]; /* where this program lies */
     char dir[1024];
     struct ag_vec text; /* output under construction */
@@ -84,41 +92,73 @@ struct cli {
 
 bool cli_has(const struct cli *cli, enum cli_option option);
 const char *cli_value(const struct cli *cli, enum cli_option option, const char *fallback);
-/* Parses a number option; prints and returns false when it is not one. */
-bool cli_number(const struct cli *cli, enum cli_option option, uint64_t fallback, uint64_t *out);
+const char *cli_option_name(enum cli_option option);
+/* Parses a number option; prints and returns false when it is not one, or is over `max`. */
+bool cli_number(struct cli *cli, enum cli_option option, uint64_t fallback, uint64_t max,
+                uint64_t *out);
 
 /* Prints the error to standard error (as JSON with --json) and returns the exit status. `what` is
  * what was being done, `hint` what to do about it; both may be NULL. */
 int cli_fail(struct cli *cli, enum ag_err err, const struct ag_fault *fault, const char *what,
              const char *hint);
-int cli_usage(struct cli *cli, const char *problem);
+int cli_usage(struct cli *cli, const char *format, ...) AG_PRINTF(2, 3);
+/* Tells a person at a terminal, or one who has waited for a second, what is going on. */
+void cli_progress(const struct cli *cli, const char *format, ...) AG_PRINTF(2, 3);
+
+/* ---- output -------------------------------------------------------------------------------------- */
+
+/* Writes a file whole or not at all; prints and returns a status other than CLI_DONE. */
+int cli_write_file(struct cli *cli, const char *path, struct ag_bytes bytes, unsigned mode);
 /* Writes cli->text to standard output, or to the file of --out. */
 int cli_flush(struct cli *cli);
-/* Starts JSON output into cli->text. */
+/* The same when `err` is OK; otherwise prints that error. */
+int cli_end(struct cli *cli, enum ag_err err);
+/* Starts JSON output into cli->text; ends it with a new line. */
 void cli_json_begin(struct cli *cli, struct ag_json_out *out);
+AG_MUST_CHECK enum ag_err cli_json_end(struct cli *cli, struct ag_json_out *out);
+/* `text` for a terminal: what could steer one is a question mark. Cut to fit. */
+void cli_printable(const char *text, char *out, size_t size);
+/* "3 transactions", "1 transaction". */
+#define CLI_PLURAL(count) ((count) == 1 ? "" : "s")
+/* An instant as people write it: 2026-01-31T12:00:00.000Z. */
+#define CLI_TIME_SIZE 32u
+void cli_time(uint64_t instant_ms, char out[CLI_TIME_SIZE]);
+
+/* ---- files --------------------------------------------------------------------------------------- */
 
 /* Path of a file in the directory of this user. */
 void cli_path(const struct cli *cli, const char *name, char *out, size_t size);
-AG_MUST_CHECK enum ag_err cli_read_file(const char *path, size_t limit, struct ag_vec *out);
+/* Reads a file, or standard input if `path` is "-". Prints and returns a status other than CLI_DONE
+ * when it cannot be had, is empty, or is over `limit` bytes. `what` says what was looked for. */
+int cli_read_file(struct cli *cli, const char *path, const char *what, size_t limit,
+                  struct ag_vec *out);
 /* The policy of --policy, or DIR/policy; prints and returns NULL when it cannot be had. */
 struct ag_policy *cli_policy(struct cli *cli, int *out_status);
+void cli_policy_cleanup(struct ag_policy **policy); /* for AG_SCOPED */
 
 /* ---- the way to a node (client.c) --------------------------------------------------------------- */
 
 struct client;
-AG_MUST_CHECK enum ag_err client_open(struct cli *cli, struct client **out);
+/* Prints and returns a status other than CLI_DONE on failure. Does not connect yet. */
+int client_open(struct cli *cli, struct client **out);
+/* The same, with the operator's token of --dir: to a node on this machine only. */
+int client_open_operator(struct cli *cli, struct client **out);
 void client_close(struct client *client);
+void client_cleanup(struct client **client); /* for AG_SCOPED */
 /* One JSON-RPC call with `params` (JSON text). The result lives until the next call. An error of the
- * node is returned as its own code, with `fault` filled; its sentence is in client_message. */
+ * node is returned as its own code, with its field and limit in client_fault. */
 AG_MUST_CHECK enum ag_err client_call(struct client *client, const char *method,
                                       struct ag_bytes params,
                                       const struct ag_json_value **out_result);
-const char *client_message(const struct client *client);
 const struct ag_fault *client_fault(const struct client *client);
 /* GETs a path into `out`. */
 AG_MUST_CHECK enum ag_err client_get(struct client *client, const char *path, struct ag_vec *out);
+/* Follows server-sent events; see ag_net_http_follow. */
+typedef enum ag_err client_piece(void *context, struct ag_bytes piece);
+AG_MUST_CHECK enum ag_err client_follow(struct client *client, const char *path, client_piece *each,
+                                        void *context);
 /* Prints the failure of a call and returns the exit status. */
-int client_fail(struct cli *cli, struct client *client, enum ag_err err, const char *what);
+int client_fail(struct cli *cli, const struct client *client, enum ag_err err, const char *what);
 
 /* What a client needs before it seals, judged: nothing is sealed to a node whose evidence over a
  * fresh nonce does not pass the policy. There is no flag to skip this. */
@@ -130,18 +170,26 @@ struct identity {
     struct ag_hash bundle_digest;
     struct ag_verdict verdict;
 };
-/* Fetches and judges; prints and returns an exit status other than CLI_DONE when it does not pass. */
-int client_identity(struct cli *cli, struct client *client, struct identity *out);
-void client_identity_close(struct identity *identity);
+/* Fetches and judges; prints and returns a status other than CLI_DONE when it does not pass. */
+int client_identity(struct cli *cli, struct client *client, struct identity **out);
+void client_identity_cleanup(struct identity **identity); /* for AG_SCOPED */
+/* The member `key` of an answer, which is hex, as bytes appended to `out`. */
+AG_MUST_CHECK enum ag_err client_hex(const struct ag_json_value *object, const char *key,
+                                     size_t limit, struct ag_vec *out);
 
 /* Prints a result: whole as JSON, or its plain members as lines. Returns the exit status. */
 int cli_print_result(struct cli *cli, const struct ag_json_value *result);
-/* Prints a list of batches as lines. */
-int cli_print_batches(struct cli *cli, const struct ag_json_value *result);
+/* The plain members of an object as lines, and those of an object in it as `outer.inner`; what lies
+ * deeper is for --json. */
+AG_MUST_CHECK enum ag_err cli_print_members(struct cli *cli, const struct ag_json_value *object);
 /* Checks an envelope id in hex and writes it as parameters of a call. */
-bool cli_id_params(const char *text, char out[80]);
+#define CLI_ID_PARAMS_SIZE 80u
+bool cli_id_params(const char *text, char out[CLI_ID_PARAMS_SIZE]);
 /* One call whose result is printed. */
 int cli_simple_call(struct cli *cli, const char *method, struct ag_bytes params);
+/* A verdict on evidence, indented: all claims, or the failed ones and a count. */
+AG_MUST_CHECK enum ag_err cli_print_evidence(struct cli *cli, const char *title,
+                                             const struct ag_verdict *verdict);
 
 /* ---- commands ------------------------------------------------------------------------------------ */
 
@@ -149,6 +197,7 @@ int cmd_init(struct cli *cli);
 int cmd_run(struct cli *cli);
 int cmd_status(struct cli *cli);
 int cmd_order(struct cli *cli);
+int cmd_events(struct cli *cli);
 int cmd_keys(struct cli *cli);
 int cmd_keys_new(struct cli *cli);
 int cmd_tx_make(struct cli *cli);

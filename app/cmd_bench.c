@@ -55,8 +55,7 @@ static enum ag_err receive(struct bench *bench)
 {
     struct ag_hpke hpke AG_SCOPED(ag_hpke_wipe) = {0};
     return ag_hpke_receive(bench->work, &bench->info,
-                           ag_bytes_of(bench->enc, ag_kem_enc_size(bench->info.kem)), false,
-                           &hpke);
+                           ag_bytes_of(bench->enc, ag_kem_enc_size(bench->info.kem)), false, &hpke);
 }
 
 static enum ag_err recover(struct bench *bench)
@@ -117,8 +116,7 @@ static enum ag_err open_signers(struct bench *bench)
 {
     uint8_t seed[AG_SLHDSA_SEED_SIZE] = {9};
     uint8_t public_key[AG_MLDSA87_PUBLIC_SIZE];
-    AG_TRY(ag_sig_key_open(AG_SIG_MLDSA87, ag_bytes_of(seed, AG_MLDSA87_SEED_SIZE),
-                           &bench->mldsa));
+    AG_TRY(ag_sig_key_open(AG_SIG_MLDSA87, ag_bytes_of(seed, AG_MLDSA87_SEED_SIZE), &bench->mldsa));
     AG_TRY(ag_sig_key_public(bench->mldsa, (struct ag_buf){public_key, AG_MLDSA87_PUBLIC_SIZE}));
     AG_TRY(ag_sig_public_open(AG_SIG_MLDSA87, ag_bytes_of(public_key, AG_MLDSA87_PUBLIC_SIZE),
                               &bench->mldsa_public));
@@ -150,6 +148,9 @@ static enum ag_err run_all(struct bench *bench)
 
 int cmd_bench(struct cli *cli)
 {
+    if (cli->argument_count != 0) {
+        return cli_usage(cli, "takes no argument \"%.100s\"", cli->arguments[0]);
+    }
     struct bench *bench = ag_alloc(sizeof(*bench));
     if (bench == NULL) {
         return cli_fail(cli, AG_ERR_NO_MEMORY, NULL, NULL, NULL);
@@ -165,7 +166,7 @@ int cmd_bench(struct cli *cli)
     enum ag_err err = run_all(bench);
     if (err == AG_OK && is_json) {
         ag_json_end(&bench->json);
-        err = ag_json_finish(&bench->json);
+        err = cli_json_end(cli, &bench->json);
     }
     ag_kem_work_close(bench->work);
     ag_kem_key_close(bench->kem);

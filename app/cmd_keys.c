@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keys, evidence: what a node is, judged. */
+/* keys, evidence show: what a node is, judged. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,24 +13,30 @@ static enum ag_err print_bundle(struct cli *cli, const struct identity *identity
     const struct ag_bundle *bundle = &identity->bundle;
     struct ag_address posting;
     char hex[2 * AG_HASH_SIZE + 1];
+    char created[CLI_TIME_SIZE];
     AG_TRY(ag_secp256k1_address(AG_ARRAY_VIEW(bundle->posting_key), &posting));
+    cli_time(bundle->created_ms, created);
     ag_hex_encode(AG_VIEW(&identity->bundle_digest), hex);
-    AG_TRY(ag_vec_printf(&cli->text, "bundle          %s\nchain           %llu\nepoch           "
-                                     "%llu\n",
+    AG_TRY(ag_vec_printf(&cli->text,
+                         "bundle           0x%s\nchain            %llu\n"
+                         "epoch            %llu, since %s\n",
                          hex, (unsigned long long)bundle->chain_id,
-                         (unsigned long long)bundle->key_epoch));
+                         (unsigned long long)bundle->key_epoch, created));
     for (size_t i = 0; i < bundle->kem_count; i++) {
-        AG_TRY(ag_vec_printf(&cli->text, "HPKE KEM        0x%04x, %zu bytes\n",
-                             bundle->kems[i].kem, bundle->kems[i].public_key.size));
+        const char *name = bundle->kems[i].kem == AG_KEM_MLKEM1024_P384 ? "MLKEM1024-P384"
+                           : bundle->kems[i].kem == AG_KEM_MLKEM1024    ? "ML-KEM-1024"
+                                                                        : "unknown here";
+        AG_TRY(ag_vec_printf(&cli->text, "HPKE KEM         0x%04x %s, %zu bytes\n",
+                             bundle->kems[i].kem, name, bundle->kems[i].public_key.size));
     }
     ag_hex_encode(ag_bytes_head(bundle->slhdsa, 32), hex);
-    AG_TRY(ag_vec_printf(&cli->text, "signatures      ML-DSA-87 (%zu bytes), SLH-DSA-SHA2-256s "
-                                     "%s...\n",
+    AG_TRY(ag_vec_printf(&cli->text,
+                         "signatures       ML-DSA-87 (%zu bytes), SLH-DSA-SHA2-256s "
+                         "0x%s...\n",
                          bundle->mldsa87.size, hex));
     ag_hex_encode(AG_VIEW(&posting), hex);
-    return ag_vec_printf(&cli->text, "posting address 0x%s\nevidence        %s, %s, accepted\n",
-                         hex, ag_tee_kind_name(identity->verdict.tee_kind),
-                         ag_attest_status_name(identity->verdict.status));
+    AG_TRY(ag_vec_printf(&cli->text, "posting address  0x%s\n", hex));
+    return cli_print_evidence(cli, "evidence", &identity->verdict);
 }
 
 static enum ag_err bundle_json(struct cli *cli, const struct identity *identity)
@@ -42,6 +48,7 @@ static enum ag_err bundle_json(struct cli *cli, const struct identity *identity)
     ag_json_put_hex(&out, "digest", AG_VIEW(&identity->bundle_digest));
     ag_json_put_u64(&out, "chainId", bundle->chain_id);
     ag_json_put_u64(&out, "keyEpoch", bundle->key_epoch);
+    ag_json_put_u64(&out, "createdMs", bundle->created_ms);
     ag_json_put_hex(&out, "genesis", AG_VIEW(&bundle->genesis));
     ag_json_array(&out, "kems");
     for (size_t i = 0; i < bundle->kem_count; i++) {
@@ -57,29 +64,30 @@ static enum ag_err bundle_json(struct cli *cli, const struct identity *identity)
     ag_json_put_hex(&out, "bundle", ag_vec_view(&identity->bundle_bytes));
     ag_verdict_json(&identity->verdict, &out, "evidence");
     ag_json_end(&out);
-    return ag_json_finish(&out);
+    return cli_json_end(cli, &out);
 }
 
 static int with_identity(struct cli *cli,
                          enum ag_err (*print)(struct cli *cli, const struct identity *identity))
 {
-    struct client *client = NULL;
-    struct identity *identity AG_SCOPED(ag_free_cleanup) = ag_alloc(sizeof(*identity));
-    if (identity == NULL || client_open(cli, &client) != AG_OK) {
-        return CLI_USAGE;
+    struct client *client AG_SCOPED(client_cleanup) = NULL;
+    struct identity *identity AG_SCOPED(client_identity_cleanup) = NULL;
+    if (cli->argument_count != 0) {
+        return cli_usage(cli, "takes no argument \"%.100s\"", cli->arguments[0]);
     }
-    int status = client_identity(cli, client, identity);
+    int status = client_open(cli, &client);
     if (status == CLI_DONE) {
-        enum ag_err err = print(cli, identity);
-        status = err == AG_OK ? cli_flush(cli) : cli_fail(cli, err, NULL, "printing", NULL);
+        status = client_identity(cli, client, &identity);
     }
-    client_identity_close(identity);
-    client_close(client);
-    return status;
+    return status == CLI_DONE ? cli_end(cli, print(cli, identity)) : status;
 }
 
+/* With --out: the bundle as `receipt verify --bundle` takes it. */
 static enum ag_err print_keys(struct cli *cli, const struct identity *identity)
 {
+    if (cli_has(cli, CLI_OPT_OUT)) {
+        return ag_vec_append(&cli->text, ag_vec_view(&identity->bundle_bytes));
+    }
     return cli_has(cli, CLI_OPT_JSON) ? bundle_json(cli, identity) : print_bundle(cli, identity);
 }
 
@@ -105,7 +113,7 @@ static enum ag_err print_evidence(struct cli *cli, const struct identity *identi
     ag_json_put_hex(&out, "evidence", ag_vec_view(&identity->evidence_bytes));
     ag_verdict_json(&identity->verdict, &out, "verdict");
     ag_json_end(&out);
-    return ag_json_finish(&out);
+    return cli_json_end(cli, &out);
 }
 
 int cmd_evidence_show(struct cli *cli)
@@ -113,35 +121,51 @@ int cmd_evidence_show(struct cli *cli)
     return with_identity(cli, print_evidence);
 }
 
-int cmd_keys_new(struct cli *cli)
+/* Makes the key, writes it, and says which address it has. */
+static int make_key(struct cli *cli, const char *path, struct ag_address *out)
 {
     const struct ag_host *host = ag_host_system();
     struct ag_secp256k1_key key AG_SCOPED(ag_secp256k1_key_wipe) = {{0}};
-    char hex[67];
     uint8_t point[33];
+    char hex[67];
+    enum ag_err err = ag_random_key(host, (struct ag_buf){key.bytes, sizeof(key.bytes)});
+    if (err == AG_OK) {
+        err = ag_secp256k1_public(&key, point, out);
+    }
+    if (err != AG_OK) {
+        return cli_fail(cli, err, NULL, "making a key", NULL);
+    }
+    ag_hex_encode(AG_VIEW(&key), hex);
+    hex[64] = '\n';
+    int status = cli_write_file(cli, path, ag_bytes_of(hex, 65), 0600);
+    ag_wipe(hex, sizeof(hex));
+    return status;
+}
+
+int cmd_keys_new(struct cli *cli)
+{
     struct ag_address address;
-    if (cli->argument_count != 1) {
+    struct ag_json_out out;
+    char hex[2 * sizeof(address.bytes) + 1];
+    if (cli->argument_count != 1 || cli->arguments[0][0] == '\0') {
         return cli_usage(cli, "one file name");
     }
     if (access(cli->arguments[0], F_OK) == 0 && !cli_has(cli, CLI_OPT_FORCE)) {
         return cli_fail(cli, AG_ERR_ARGUMENT, NULL, cli->arguments[0],
                         "The file exists. --force replaces it, and its key is then lost.");
     }
-    enum ag_err err = ag_random_key(host, (struct ag_buf){key.bytes, sizeof(key.bytes)});
-    if (err == AG_OK) {
-        err = ag_secp256k1_public(&key, point, &address);
+    int status = make_key(cli, cli->arguments[0], &address);
+    if (status != CLI_DONE) {
+        return status;
     }
-    if (err == AG_OK) {
-        ag_hex_encode(AG_VIEW(&key), hex);
-        hex[64] = '\n';
-        err = ag_file_write(cli->arguments[0], ag_bytes_of(hex, 65), 0600);
+    ag_hex_encode(AG_VIEW(&address), hex);
+    if (!cli_has(cli, CLI_OPT_JSON)) {
+        return cli_end(cli, ag_vec_printf(&cli->text, "0x%s\n", hex));
     }
-    ag_wipe(hex, sizeof(hex));
-    if (err == AG_OK) {
-        ag_hex_encode(AG_VIEW(&address), hex);
-        err = cli_has(cli, CLI_OPT_JSON)
-                  ? ag_vec_printf(&cli->text, "{\"address\": \"0x%s\"}\n", hex)
-                  : ag_vec_printf(&cli->text, "0x%s\n", hex);
-    }
-    return err == AG_OK ? cli_flush(cli) : cli_fail(cli, err, NULL, cli->arguments[0], NULL);
+    cli_json_begin(cli, &out);
+    ag_json_object(&out, NULL);
+    ag_json_put_hex(&out, "address", AG_VIEW(&address));
+    ag_json_put_string(&out, "file", cli->arguments[0]);
+    ag_json_end(&out);
+    return cli_end(cli, cli_json_end(cli, &out));
 }

@@ -1,140 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tx make, seal, send, status: a transaction on its way in. */
+/* tx make, seal, send, status: a transaction on its way in. Everything that the user says is checked
+ * before the node hears of it, and everything that the node says before the user does. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli.h"
+#include "cmd_tx_i.h"
 #include "crypto/crypto.h"
 #include "wire/wire.h"
 
-#define DEFAULT_CHAIN     16584u
-#define DEFAULT_GAS       21000u
-#define DEFAULT_FEE       1000000000u /* 1 gwei */
-#define DEFAULT_MAX_FEE   30000000000u
 #define EXPIRES_DEFAULT_S 300u
-#define WAIT_LIMIT_S      120u
+#define EXPIRES_MAX_S     86400u
+#define RISK_MAX_BP       10000u
+#define WAIT_LIMIT_MS     120000u
+#define WAIT_STEP_MS      100u
 
-/* ---- make ---------------------------------------------------------------------------------------- */
-
-static enum ag_err read_key(const char *path, struct ag_secp256k1_key *out)
-{
-    struct ag_vec text AG_SCOPED(ag_vec_close);
-    ag_vec_init(&text, 256);
-    AG_TRY(ag_file_read(path, 128, &text));
-    size_t length = text.size;
-    while (length > 0 && (text.data[length - 1] == '\n' || text.data[length - 1] == ' ')) {
-        length--;
-    }
-    enum ag_err err = ag_hex_decode((const char *)text.data, length,
-                                    (struct ag_buf){out->bytes, sizeof(out->bytes)});
-    ag_wipe(text.data, text.size);
-    return err;
-}
-
-/* Signs what the options describe; prints and returns a status other than CLI_DONE on failure. */
-static int make_raw(struct cli *cli, uint64_t chain_id, struct ag_vec *out)
-{
-    struct ag_secp256k1_key key AG_SCOPED(ag_secp256k1_key_wipe) = {{0}};
-    struct ag_address to;
-    uint64_t value;
-    uint64_t nonce;
-    uint64_t gas;
-    uint64_t fee;
-    uint64_t max_fee;
-    const char *to_text = cli_value(cli, CLI_OPT_TO, NULL);
-    if (!cli_has(cli, CLI_OPT_KEY) || to_text == NULL) {
-        return cli_usage(cli, "--key FILE and --to ADDRESS are needed");
-    }
-    if (!cli_number(cli, CLI_OPT_VALUE, 0, &value) || !cli_number(cli, CLI_OPT_NONCE, 0, &nonce) ||
-        !cli_number(cli, CLI_OPT_GAS, DEFAULT_GAS, &gas) ||
-        !cli_number(cli, CLI_OPT_FEE, DEFAULT_FEE, &fee) ||
-        !cli_number(cli, CLI_OPT_MAX_FEE, fee > DEFAULT_MAX_FEE ? fee : DEFAULT_MAX_FEE,
-                    &max_fee)) {
-        return CLI_USAGE;
-    }
-    if (ag_hex_decode(to_text, strlen(to_text), (struct ag_buf){to.bytes, sizeof(to.bytes)}) !=
-        AG_OK) {
-        return cli_usage(cli, "--to is not an address of 20 bytes in hex");
-    }
-    struct ag_arena arena AG_SCOPED(ag_arena_close);
-    struct ag_bytes data = {NULL, 0};
-    const char *data_text = cli_value(cli, CLI_OPT_DATA, "");
-    ag_arena_init(&arena, AG_LIMIT_TX_BYTES + 4096u);
-    enum ag_err err =
-        ag_hex_decode_arena(data_text, strlen(data_text), AG_LIMIT_TX_BYTES, &arena, &data);
-    if (err != AG_OK) {
-        return cli_fail(cli, err, NULL, "--data", NULL);
-    }
-    err = read_key(cli_value(cli, CLI_OPT_KEY, NULL), &key);
-    if (err != AG_OK) {
-        return cli_fail(cli, err, NULL, "--key", "A key file holds 32 bytes in hex.");
-    }
-    err = ag_eth_tx_sign_1559(&key, chain_id, nonce, fee, max_fee, gas, &to, value, data, out);
-    return err == AG_OK ? CLI_DONE : cli_fail(cli, err, NULL, "signing", NULL);
-}
-
-static enum ag_err put_hex_line(struct cli *cli, const char *name, struct ag_bytes bytes)
-{
-    char *hex AG_SCOPED(ag_free_cleanup) = ag_alloc(2 * bytes.size + 1);
-    AG_ENSURE(hex != NULL, AG_ERR_NO_MEMORY);
-    ag_hex_encode(bytes, hex);
-    if (cli_has(cli, CLI_OPT_JSON)) {
-        return ag_vec_printf(&cli->text, "{\"%s\": \"0x%s\"}\n", name, hex);
-    }
-    return ag_vec_printf(&cli->text, "0x%s\n", hex);
-}
-
-int cmd_tx_make(struct cli *cli)
-{
-    struct ag_vec raw AG_SCOPED(ag_vec_close);
-    uint64_t chain_id;
-    ag_vec_init(&raw, AG_LIMIT_TX_BYTES + 4096u);
-    if (!cli_number(cli, CLI_OPT_CHAIN_ID, DEFAULT_CHAIN, &chain_id)) {
-        return CLI_USAGE;
-    }
-    int status = make_raw(cli, chain_id, &raw);
-    if (status != CLI_DONE) {
-        return status;
-    }
-    enum ag_err err = put_hex_line(cli, "raw", ag_vec_view(&raw));
-    return err == AG_OK ? cli_flush(cli) : cli_fail(cli, err, NULL, NULL, NULL);
-}
-
-/* ---- seal ---------------------------------------------------------------------------------------- */
-
-/* The raw transaction: the argument in hex, standard input, or made from the options. */
-static int get_raw(struct cli *cli, uint64_t chain_id, struct ag_vec *raw)
-{
-    if (cli->argument_count == 0) {
-        return make_raw(cli, chain_id, raw);
-    }
-    if (cli->argument_count != 1) {
-        return cli_usage(cli, "one transaction at a time");
-    }
-    struct ag_vec text AG_SCOPED(ag_vec_close);
-    ag_vec_init(&text, 4u * AG_LIMIT_TX_BYTES);
-    enum ag_err err = strcmp(cli->arguments[0], "-") == 0
-                          ? cli_read_file("-", 3u * AG_LIMIT_TX_BYTES, &text)
-                          : ag_vec_append(&text, ag_bytes_of(cli->arguments[0],
-                                                             strlen(cli->arguments[0])));
-    while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == ' ')) {
-        text.size--;
-    }
-    struct ag_arena arena AG_SCOPED(ag_arena_close);
-    struct ag_bytes bytes = {NULL, 0};
-    ag_arena_init(&arena, 2u * AG_LIMIT_TX_BYTES);
-    if (err == AG_OK) {
-        err = ag_hex_decode_arena((const char *)text.data, text.size, AG_LIMIT_TX_BYTES, &arena,
-                                  &bytes);
-    }
-    if (err == AG_OK) {
-        err = ag_vec_append(raw, bytes);
-    }
-    return err == AG_OK ? CLI_DONE
-                        : cli_fail(cli, err, NULL, "the transaction",
-                                   "It is expected in hex, as eth_sendRawTransaction takes it.");
-}
+/* ---- the head ------------------------------------------------------------------------------------ */
 
 static uint64_t saturate(const struct ag_u256 *value)
 {
@@ -145,245 +27,411 @@ static uint64_t saturate(const struct ag_u256 *value)
     return ag_bytes_is_zero(ag_bytes_of(value->bytes, 24)) ? low : UINT64_MAX;
 }
 
+/* Puts an id in its place; false when it is there already. */
+static bool insert_asset(struct ag_head *head, const struct ag_id *id)
+{
+    size_t place = 0;
+    while (place < head->asset_count &&
+           ag_bytes_compare(AG_VIEW(&head->assets[place]), AG_VIEW(id)) < 0) {
+        place++;
+    }
+    if (place < head->asset_count && ag_bytes_equal(AG_VIEW(&head->assets[place]), AG_VIEW(id))) {
+        return false;
+    }
+    memmove(&head->assets[place + 1], &head->assets[place],
+            (head->asset_count - place) * sizeof(*id));
+    head->assets[place] = *id;
+    head->asset_count++;
+    return true;
+}
+
 static bool read_assets(const char *text, struct ag_head *head)
 {
-    while (text != NULL && *text != '\0') {
+    while (text != NULL) {
         size_t length = strcspn(text, ",");
-        if (head->asset_count == AG_HEAD_ASSETS_MAX) {
+        struct ag_id id;
+        if (head->asset_count == AG_HEAD_ASSETS_MAX ||
+            ag_hex_decode(text, length, (struct ag_buf){id.bytes, sizeof(id.bytes)}) != AG_OK ||
+            !insert_asset(head, &id)) {
             return false;
         }
-        struct ag_id *id = &head->assets[head->asset_count];
-        if (ag_hex_decode(text, length, (struct ag_buf){id->bytes, sizeof(id->bytes)}) != AG_OK) {
-            return false;
-        }
-        if (head->asset_count > 0 && ag_bytes_compare(AG_VIEW(id - 1), AG_VIEW(id)) >= 0) {
-            return false;
-        }
-        head->asset_count++;
-        text += length + (text[length] == ',' ? 1 : 0);
+        text = text[length] == ',' ? text + length + 1 : NULL;
     }
     return true;
 }
 
-/* The head says what the transaction says; the node excludes it if they differ. */
-static int fill_head(struct cli *cli, const struct ag_eth_tx *tx, struct ag_head *head)
+/* What the options say of the head. */
+static int read_head(struct cli *cli, struct ag_head *head)
 {
     const struct ag_host *host = ag_host_system();
     uint64_t seconds;
     uint64_t risk;
-    if (!cli_number(cli, CLI_OPT_EXPIRES, EXPIRES_DEFAULT_S, &seconds) ||
-        !cli_number(cli, CLI_OPT_RISK, 0, &risk)) {
+    memset(head, 0, sizeof(*head));
+    if (!cli_number(cli, CLI_OPT_EXPIRES, EXPIRES_DEFAULT_S, EXPIRES_MAX_S, &seconds) ||
+        !cli_number(cli, CLI_OPT_RISK, 0, RISK_MAX_BP, &risk)) {
         return CLI_USAGE;
     }
-    if (risk > 10000 || seconds > 86400) {
-        return cli_usage(cli, "--risk is at most 10000, --expires-in at most 86400");
+    head->expires_ms = host->now_ms(host->context) + seconds * 1000u;
+    head->declared_risk_bp = (uint16_t)risk;
+    if (!read_assets(cli_value(cli, CLI_OPT_ASSET, NULL), head)) {
+        return cli_usage(cli, "--asset takes up to %u different ids of 32 bytes in hex",
+                         AG_HEAD_ASSETS_MAX);
     }
-    memset(head, 0, sizeof(*head));
+    return CLI_DONE;
+}
+
+/* The head says what the transaction says; the node excludes it if they differ. */
+static void fill_head(const struct ag_eth_tx *tx, struct ag_head *head)
+{
     head->sender.kind = AG_SENDER_SECP256K1;
     memcpy(head->sender.id, tx->sender.bytes, AG_ADDRESS_SIZE);
     head->nonce = tx->nonce;
     head->gas_limit = tx->gas;
     head->priority_fee = saturate(&tx->priority_fee);
-    head->expires_ms = host->now_ms(host->context) + seconds * 1000u;
-    head->declared_risk_bp = (uint16_t)risk;
     head->payload_kind = AG_PAYLOAD_ETHEREUM;
-    if (!read_assets(cli_value(cli, CLI_OPT_ASSET, NULL), head)) {
-        return cli_usage(cli, "--asset takes up to 16 ids of 32 bytes in hex, ascending");
-    }
-    return CLI_DONE;
 }
 
-struct sealed {
+/* ---- sealing ------------------------------------------------------------------------------------- */
+
+/* One transaction under way. */
+struct job {
+    struct client *client;
+    struct identity *identity;
+    struct tx_source source;
+    struct ag_vec raw;
+    struct ag_eth_tx tx;
+    struct ag_head head;
+    uint64_t kem; /* 0: the first that the node offers */
     struct ag_vec envelope;
     struct ag_id id;
-    struct ag_eth_tx tx;
+    struct ag_admission_leaf promise; /* from a receipt that was checked */
 };
 
-static enum ag_err seal_to(struct cli *cli, const struct identity *identity, struct ag_head *head,
-                           struct ag_bytes raw, unsigned stamp_bits, struct sealed *out)
+static void job_close(struct job **job)
 {
-    const struct ag_host *host = ag_host_system();
-    uint64_t kem = identity->bundle.kems[0].kem;
-    if (!cli_number(cli, CLI_OPT_SUITE, kem, &kem) || kem > UINT16_MAX ||
-        ag_bundle_find_kem(&identity->bundle, (uint16_t)kem) == NULL) {
-        return AG_ERR_SUITE;
+    if (*job != NULL) {
+        tx_source_close(&(*job)->source);
+        ag_vec_close(&(*job)->raw);
+        ag_vec_close(&(*job)->envelope);
+        client_identity_cleanup(&(*job)->identity);
+        client_close((*job)->client);
+        ag_free(*job);
     }
-    struct ag_body body = {
-        .payload_kind = AG_PAYLOAD_ETHEREUM,
-        .payload = raw,
-        .auth_scheme = AG_AUTH_PAYLOAD,
-    };
-    AG_TRY(host->random(host->context, (struct ag_buf){body.salt, sizeof(body.salt)}));
-    out->envelope.size = 0;
-    AG_TRY(ag_envelope_seal(host, &identity->bundle, &identity->bundle_digest, (uint16_t)kem, head,
-                            &body, stamp_bits, &out->envelope));
-    struct ag_envelope decoded;
-    AG_TRY(ag_envelope_decode(ag_vec_view(&out->envelope), &decoded, NULL));
-    return ag_envelope_id(&decoded, &out->id);
 }
 
-/* Judges the node, reads or makes the transaction, seals it. */
-static int prepare(struct cli *cli, struct client *client, struct identity *identity,
-                   struct ag_vec *raw, struct ag_head *head, struct sealed *out)
+static enum ag_err seal(struct job *job, unsigned stamp_bits)
+{
+    const struct ag_host *host = ag_host_system();
+    const struct identity *identity = job->identity;
+    struct ag_body body = {
+        .payload_kind = AG_PAYLOAD_ETHEREUM,
+        .payload = ag_vec_view(&job->raw),
+        .auth_scheme = AG_AUTH_PAYLOAD,
+    };
+    struct ag_envelope decoded;
+    uint16_t kem = job->kem == 0 ? identity->bundle.kems[0].kem : (uint16_t)job->kem;
+    AG_TRY(host->random(host->context, (struct ag_buf){body.salt, sizeof(body.salt)}));
+    job->envelope.size = 0;
+    AG_TRY(ag_envelope_seal(host, &identity->bundle, &identity->bundle_digest, kem, &job->head,
+                            &body, stamp_bits, &job->envelope));
+    AG_TRY(ag_envelope_decode(ag_vec_view(&job->envelope), &decoded, NULL));
+    return ag_envelope_id(&decoded, &job->id);
+}
+
+/* What can be wrong with the user's words is found before the node is asked. */
+static int read_words(struct cli *cli, struct job *job)
+{
+    int status = read_head(cli, &job->head);
+    if (status == CLI_DONE && !cli_number(cli, CLI_OPT_SUITE, 0, UINT16_MAX, &job->kem)) {
+        status = CLI_USAGE;
+    }
+    if (status == CLI_DONE) {
+        status = tx_source_open(cli, &job->source);
+    }
+    return status == CLI_DONE ? client_open(cli, &job->client) : status;
+}
+
+/* Judges the node, completes the transaction, seals it. */
+static int prepare(struct cli *cli, struct job *job)
 {
     struct ag_fault fault = {0};
-    int status = client_identity(cli, client, identity);
+    int status = read_words(cli, job);
     if (status == CLI_DONE) {
-        status = get_raw(cli, identity->bundle.chain_id, raw);
+        status = client_identity(cli, job->client, &job->identity);
     }
     if (status != CLI_DONE) {
         return status;
     }
-    enum ag_err err = ag_eth_tx_decode(ag_vec_view(raw), identity->bundle.chain_id, false, &out->tx,
-                                       &fault);
+    const struct ag_bundle *bundle = &job->identity->bundle;
+    if (cli_has(cli, CLI_OPT_CHAIN_ID) && job->source.chain_id != bundle->chain_id) {
+        (void)ag_fault_limit(&fault, AG_ERR_TX_CHAIN, "chain-id", bundle->chain_id,
+                             job->source.chain_id);
+        return cli_fail(cli, AG_ERR_TX_CHAIN, &fault, "--chain-id", "The node is for the other.");
+    }
+    if (job->kem != 0 && ag_bundle_find_kem(bundle, (uint16_t)job->kem) == NULL) {
+        return cli_fail(cli, AG_ERR_SUITE, NULL, "--suite",
+                        "The node has no key for it; `aegis keys` lists those it has.");
+    }
+    status = tx_source_raw(cli, &job->source, bundle->chain_id, &job->raw);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    enum ag_err err =
+        ag_eth_tx_decode(ag_vec_view(&job->raw), bundle->chain_id, false, &job->tx, &fault);
     if (err != AG_OK) {
         return cli_fail(cli, err, &fault, "the transaction",
                         "It was not sent: the node would exclude it.");
     }
-    status = fill_head(cli, &out->tx, head);
-    if (status != CLI_DONE) {
-        return status;
-    }
-    err = seal_to(cli, identity, head, ag_vec_view(raw), 0, out);
+    fill_head(&job->tx, &job->head);
+    err = seal(job, 0);
     return err == AG_OK ? CLI_DONE : cli_fail(cli, err, NULL, "sealing", NULL);
 }
 
-/* ---- send ---------------------------------------------------------------------------------------- */
+static struct job *job_open(void)
+{
+    struct job *job = ag_alloc(sizeof(*job));
+    if (job != NULL) {
+        ag_vec_init(&job->raw, AG_LIMIT_TX_BYTES + 4096u);
+        ag_vec_init(&job->envelope, AG_LIMIT_ENVELOPE_BYTES);
+    }
+    return job;
+}
 
-static enum ag_err call_with_envelope(struct client *client, const struct sealed *sealed,
-                                      const struct ag_json_value **out)
+int cmd_tx_seal(struct cli *cli)
+{
+    struct job *job AG_SCOPED(job_close) = job_open();
+    struct ag_json_out out;
+    if (job == NULL) {
+        return cli_fail(cli, AG_ERR_NO_MEMORY, NULL, NULL, NULL);
+    }
+    int status = prepare(cli, job);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    if (!cli_has(cli, CLI_OPT_JSON)) {
+        return cli_end(cli, cli_put_hex_line(cli, ag_vec_view(&job->envelope)));
+    }
+    cli_json_begin(cli, &out);
+    ag_json_object(&out, NULL);
+    ag_json_put_hex(&out, "envelopeId", AG_VIEW(&job->id));
+    ag_json_put_hex(&out, "envelope", ag_vec_view(&job->envelope));
+    ag_json_put_u64(&out, "expiresMs", job->head.expires_ms);
+    ag_json_end(&out);
+    return cli_end(cli, cli_json_end(cli, &out));
+}
+
+/* ---- sending ------------------------------------------------------------------------------------- */
+
+static enum ag_err call_with_envelope(struct job *job, const struct ag_json_value **out)
 {
     struct ag_vec params AG_SCOPED(ag_vec_close);
     struct ag_json_out json;
     ag_vec_init(&params, 4u * AG_LIMIT_ENVELOPE_BYTES);
     ag_json_begin(&json, &params, false);
     ag_json_array(&json, NULL);
-    ag_json_put_hex(&json, NULL, ag_vec_view(&sealed->envelope));
+    ag_json_put_hex(&json, NULL, ag_vec_view(&job->envelope));
     ag_json_end(&json);
     AG_TRY(ag_json_finish(&json));
-    return client_call(client, "aegis_sendEnvelope", ag_vec_view(&params), out);
+    return client_call(job->client, "aegis_sendEnvelope", ag_vec_view(&params), out);
 }
 
 /* A node under load asks for work; its figure is in the error, and doing it is no question. */
-static enum ag_err send(struct cli *cli, struct client *client, const struct identity *identity,
-                        struct ag_head *head, struct ag_bytes raw, struct sealed *sealed,
-                        const struct ag_json_value **out)
+static enum ag_err send(struct cli *cli, struct job *job, const struct ag_json_value **out)
 {
-    enum ag_err err = call_with_envelope(client, sealed, out);
+    enum ag_err err = call_with_envelope(job, out);
     for (unsigned tries = 0; err == AG_ERR_MEMPOOL_STAMP && tries < 3; tries++) {
-        const struct ag_fault *fault = client_fault(client);
+        const struct ag_fault *fault = client_fault(job->client);
         if (!fault->has_limit || fault->limit > AG_LIMIT_STAMP_BITS) {
             return err;
         }
-        if (!cli_has(cli, CLI_OPT_QUIET)) {
-            fprintf(stderr, "the node is loaded and asks for a stamp of %llu bits; working...\n",
-                    (unsigned long long)fault->limit);
-        }
-        AG_TRY(seal_to(cli, identity, head, raw, (unsigned)fault->limit, sealed));
-        err = call_with_envelope(client, sealed, out);
+        cli_progress(cli, "the node is loaded and asks for a stamp of %llu bits; working...",
+                     (unsigned long long)fault->limit);
+        AG_TRY(seal(job, (unsigned)fault->limit));
+        err = call_with_envelope(job, out);
     }
     return err;
 }
 
 /* Checks the receipt under the judged bundle: a promise that cannot be shown is none. */
-static enum ag_err check_receipt(const struct identity *identity, const struct sealed *sealed,
-                                 const struct ag_json_value *result)
+static enum ag_err check_receipt(struct job *job, const struct ag_json_value *result,
+                                 struct ag_fault *fault)
 {
-    size_t length = 0;
-    const char *text = ag_json_string(ag_json_get(result, "receipt"), &length);
-    struct ag_arena arena AG_SCOPED(ag_arena_close);
-    struct ag_bytes bytes;
+    struct ag_vec bytes AG_SCOPED(ag_vec_close);
     struct ag_admission_receipt receipt;
-    ag_arena_init(&arena, 2u * AG_LIMIT_RECEIPT_BYTES);
-    AG_ENSURE(text != NULL, AG_ERR_NET_PROTOCOL);
-    AG_TRY(ag_hex_decode_arena(text, length, AG_LIMIT_RECEIPT_BYTES, &arena, &bytes));
-    AG_TRY(ag_admission_receipt_decode(bytes, &receipt, NULL));
-    AG_TRY(ag_admission_receipt_verify(&receipt, ag_vec_view(&identity->bundle_bytes), NULL));
-    AG_ENSURE(ag_bytes_equal(AG_VIEW(&receipt.leaf.envelope_id), AG_VIEW(&sealed->id)),
-              AG_ERR_PROOF);
+    ag_vec_init(&bytes, AG_LIMIT_RECEIPT_BYTES);
+    AG_TRY(client_hex(result, "receipt", AG_LIMIT_RECEIPT_BYTES, &bytes));
+    AG_TRY(ag_admission_receipt_decode(ag_vec_view(&bytes), &receipt, fault));
+    AG_TRY(ag_admission_receipt_verify(&receipt, ag_vec_view(&job->identity->bundle_bytes), fault));
+    if (!ag_bytes_equal(AG_VIEW(&receipt.leaf.envelope_id), AG_VIEW(&job->id))) {
+        return ag_fault_set(fault, AG_ERR_PROOF, "it is about another envelope");
+    }
+    job->promise = receipt.leaf;
     return AG_OK;
 }
 
-/* Asks until a batch covers the envelope; the document of the answer is the client's. */
-static enum ag_err wait_for_batch(struct cli *cli, struct client *client, const struct ag_id *id,
-                                  const struct ag_json_value **out)
+/* Asks until the envelope has an outcome, whose receipt is then in `out`. */
+static enum ag_err wait_for_outcome(struct cli *cli, struct job *job, struct ag_vec *out)
 {
     char hex[65];
-    char params[80];
-    ag_hex_encode(AG_VIEW(id), hex);
+    char params[CLI_ID_PARAMS_SIZE];
+    ag_hex_encode(AG_VIEW(&job->id), hex);
     int length = snprintf(params, sizeof(params), "[\"0x%s\"]", hex);
-    for (unsigned i = 0; i < WAIT_LIMIT_S * 5; i++) {
-        AG_TRY(client_call(client, "aegis_getStatus", ag_bytes_of(params, (size_t)length), out));
-        const char *state = ag_json_string(ag_json_get(*out, "state"), NULL);
-        if (state != NULL && strcmp(state, "committed") == 0) {
-            return AG_OK;
+    for (unsigned waited_ms = 0; waited_ms < WAIT_LIMIT_MS; waited_ms += WAIT_STEP_MS) {
+        const struct ag_json_value *result = NULL;
+        enum ag_err err = client_call(job->client, "aegis_getOutcomeReceipt",
+                                      ag_bytes_of(params, (size_t)length), &result);
+        if (err != AG_ERR_NOT_FOUND) {
+            return err == AG_OK ? client_hex(result, "receipt", AG_LIMIT_RECEIPT_BYTES, out) : err;
         }
-        if (i == 5 && !cli_has(cli, CLI_OPT_QUIET)) {
-            fprintf(stderr, "admitted; waiting for its batch...\n");
+        if (waited_ms == 10 * WAIT_STEP_MS) {
+            cli_progress(cli, "admitted; waiting for its batch...");
         }
-        const struct timespec pause = {0, 200000000};
+        const struct timespec pause = {0, WAIT_STEP_MS * 1000000L};
         (void)nanosleep(&pause, NULL);
     }
     return AG_ERR_NET_TIMEOUT;
 }
 
-static int send_prepared(struct cli *cli, struct client *client, struct identity *identity,
-                         struct ag_bytes raw, struct ag_head *head, struct sealed *sealed)
+static enum ag_err check_outcome(struct job *job, struct ag_bytes bytes,
+                                 struct ag_outcome_receipt *receipt, struct ag_batch_header *header,
+                                 struct ag_fault *fault)
 {
-    const struct ag_json_value *result = NULL;
-    enum ag_err err = send(cli, client, identity, head, raw, sealed, &result);
-    if (err != AG_OK) {
-        return client_fail(cli, client, err, "the node refused the envelope");
+    AG_TRY(ag_outcome_receipt_decode(bytes, receipt, fault));
+    AG_TRY(ag_outcome_receipt_verify(receipt, ag_vec_view(&job->identity->bundle_bytes), fault));
+    if (!ag_bytes_equal(AG_VIEW(&receipt->outcome.envelope_id), AG_VIEW(&job->id))) {
+        return ag_fault_set(fault, AG_ERR_PROOF, "it is about another envelope");
     }
-    err = check_receipt(identity, sealed, result);
-    if (err != AG_OK) {
-        return cli_fail(cli, err, NULL, "the admission receipt does not hold", NULL);
+    return ag_batch_header_decode(receipt->header, header, fault);
+}
+
+static enum ag_err print_promise(struct cli *cli, const struct job *job, bool is_waited)
+{
+    char id[65];
+    char deadline[CLI_TIME_SIZE];
+    ag_hex_encode(AG_VIEW(&job->id), id);
+    cli_time(job->promise.deadline_ms, deadline);
+    AG_TRY(ag_vec_printf(&cli->text, "envelopeId           0x%s\n", id));
+    AG_TRY(ag_vec_printf(&cli->text, "admission            %llu\n",
+                         (unsigned long long)job->promise.admission));
+    if (is_waited) {
+        return AG_OK;
     }
-    if (cli_has(cli, CLI_OPT_WAIT)) {
-        err = wait_for_batch(cli, client, &sealed->id, &result);
-        if (err != AG_OK) {
-            return client_fail(cli, client, err, "waiting for the batch");
+    AG_TRY(ag_vec_printf(&cli->text, "deadline             %s\n", deadline));
+    if (!cli_has(cli, CLI_OPT_QUIET)) {
+        const char *node = cli_value(cli, CLI_OPT_NODE, "");
+        const char *flag = node[0] == '\0' ? "" : " --node ";
+        AG_TRY(ag_vec_printf(&cli->text,
+                             "admitted: the node has signed for it. Next:\n"
+                             "  aegis tx status 0x%s%s%s\n"
+                             "  aegis receipt get 0x%s --out FILE%s%s\n",
+                             id, flag, node, id, flag, node));
+    }
+    return AG_OK;
+}
+
+static enum ag_err print_outcome(struct cli *cli, const struct ag_outcome *outcome,
+                                 const struct ag_batch_header *header)
+{
+    char hex[65];
+    AG_TRY(ag_vec_printf(&cli->text, "batch                %llu\n",
+                         (unsigned long long)header->number));
+    if (outcome->status != AG_OUTCOME_INCLUDED) {
+        return ag_vec_printf(&cli->text, "outcome              excluded: %s [%s]\n",
+                             ag_err_text((enum ag_err)outcome->reason),
+                             ag_err_name((enum ag_err)outcome->reason));
+    }
+    ag_hex_encode(AG_ARRAY_VIEW(outcome->tx_hash), hex);
+    return ag_vec_printf(&cli->text,
+                         "outcome              included at place %u\ntransaction          0x%s\n",
+                         outcome->tx_index, hex);
+}
+
+static enum ag_err print_json(struct cli *cli, const struct job *job,
+                              const struct ag_outcome *outcome,
+                              const struct ag_batch_header *header)
+{
+    struct ag_json_out out;
+    cli_json_begin(cli, &out);
+    ag_json_object(&out, NULL);
+    ag_json_put_hex(&out, "envelopeId", AG_VIEW(&job->id));
+    ag_json_put_string(&out, "state", outcome == NULL ? "admitted" : "committed");
+    ag_json_put_u64(&out, "admission", job->promise.admission);
+    ag_json_put_u64(&out, "deadlineMs", job->promise.deadline_ms);
+    if (outcome != NULL) {
+        bool is_included = outcome->status == AG_OUTCOME_INCLUDED;
+        ag_json_put_u64(&out, "batch", header->number);
+        ag_json_put_string(&out, "outcome", is_included ? "included" : "excluded");
+        if (is_included) {
+            ag_json_put_u64(&out, "txIndex", outcome->tx_index);
+            ag_json_put_hex(&out, "txHash", AG_ARRAY_VIEW(outcome->tx_hash));
+        } else {
+            ag_json_put_string(&out, "reason", ag_err_name((enum ag_err)outcome->reason));
         }
     }
-    return cli_print_result(cli, result);
+    ag_json_end(&out);
+    return cli_json_end(cli, &out);
 }
 
-static int seal_or_send(struct cli *cli, bool is_sent)
+/* Waits, checks the receipt of the outcome, prints it. An exclusion is a verdict that said no. */
+static int finish_waiting(struct cli *cli, struct job *job)
 {
-    struct client *client = NULL;
-    struct identity *identity AG_SCOPED(ag_free_cleanup) = ag_alloc(sizeof(*identity));
-    struct sealed *sealed AG_SCOPED(ag_free_cleanup) = ag_alloc(sizeof(*sealed));
-    struct ag_vec raw AG_SCOPED(ag_vec_close);
-    struct ag_head head;
-    ag_vec_init(&raw, AG_LIMIT_TX_BYTES + 4096u);
-    if (identity == NULL || sealed == NULL || client_open(cli, &client) != AG_OK) {
-        return CLI_USAGE;
+    struct ag_vec bytes AG_SCOPED(ag_vec_close);
+    struct ag_outcome_receipt receipt;
+    struct ag_batch_header header;
+    struct ag_fault fault = {0};
+    ag_vec_init(&bytes, AG_LIMIT_RECEIPT_BYTES);
+    enum ag_err err = wait_for_outcome(cli, job, &bytes);
+    if (err != AG_OK) {
+        return client_fail(cli, job->client, err, "admitted, but waiting for its batch");
     }
-    ag_vec_init(&sealed->envelope, AG_LIMIT_ENVELOPE_BYTES);
-    int status = prepare(cli, client, identity, &raw, &head, sealed);
-    if (status == CLI_DONE && is_sent) {
-        status = send_prepared(cli, client, identity, ag_vec_view(&raw), &head, sealed);
-    } else if (status == CLI_DONE) {
-        enum ag_err err = put_hex_line(cli, "envelope", ag_vec_view(&sealed->envelope));
-        status = err == AG_OK ? cli_flush(cli) : cli_fail(cli, err, NULL, NULL, NULL);
+    err = check_outcome(job, ag_vec_view(&bytes), &receipt, &header, &fault);
+    if (err != AG_OK) {
+        return cli_fail(cli, err, &fault, "admitted, but the outcome receipt does not hold", NULL);
     }
-    ag_vec_close(&sealed->envelope);
-    client_identity_close(identity);
-    client_close(client);
-    return status;
-}
-
-int cmd_tx_seal(struct cli *cli)
-{
-    return seal_or_send(cli, false);
+    if (cli_has(cli, CLI_OPT_JSON)) {
+        err = print_json(cli, job, &receipt.outcome, &header);
+    } else {
+        err = print_promise(cli, job, true);
+        if (err == AG_OK) {
+            err = print_outcome(cli, &receipt.outcome, &header);
+        }
+    }
+    int status = cli_end(cli, err);
+    bool is_included = receipt.outcome.status == AG_OUTCOME_INCLUDED;
+    return status == CLI_DONE && !is_included ? CLI_VERDICT_NO : status;
 }
 
 int cmd_tx_send(struct cli *cli)
 {
-    return seal_or_send(cli, true);
+    struct job *job AG_SCOPED(job_close) = job_open();
+    const struct ag_json_value *result = NULL;
+    struct ag_fault fault = {0};
+    if (job == NULL) {
+        return cli_fail(cli, AG_ERR_NO_MEMORY, NULL, NULL, NULL);
+    }
+    int status = prepare(cli, job);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    enum ag_err err = send(cli, job, &result);
+    if (err != AG_OK) {
+        return client_fail(cli, job->client, err, "the node refused the envelope");
+    }
+    err = check_receipt(job, result, &fault);
+    if (err != AG_OK) {
+        return cli_fail(cli, err, &fault, "the admission receipt does not hold",
+                        "The node may have the envelope, but there is no promise.");
+    }
+    if (cli_has(cli, CLI_OPT_WAIT)) {
+        return finish_waiting(cli, job);
+    }
+    return cli_end(cli, cli_has(cli, CLI_OPT_JSON) ? print_json(cli, job, NULL, NULL)
+                                                   : print_promise(cli, job, false));
 }
 
-bool cli_id_params(const char *text, char out[80])
+/* ---- status -------------------------------------------------------------------------------------- */
+
+bool cli_id_params(const char *text, char out[CLI_ID_PARAMS_SIZE])
 {
     struct ag_id id;
     char hex[65];
@@ -391,13 +439,13 @@ bool cli_id_params(const char *text, char out[80])
         return false;
     }
     ag_hex_encode(AG_VIEW(&id), hex);
-    (void)snprintf(out, 80, "[\"0x%s\"]", hex);
+    (void)snprintf(out, CLI_ID_PARAMS_SIZE, "[\"0x%s\"]", hex);
     return true;
 }
 
 int cmd_tx_status(struct cli *cli)
 {
-    char params[80];
+    char params[CLI_ID_PARAMS_SIZE];
     if (cli->argument_count != 1 || !cli_id_params(cli->arguments[0], params)) {
         return cli_usage(cli, "an envelope id is 32 bytes in hex");
     }
