@@ -43,10 +43,10 @@ static uint64_t released(struct ag_seq *seq)
     return number;
 }
 
-/* Room for one opened batch; `out` of load_batch borrows from it. */
+/* Room for one opened batch and what it shares with others; `out` of load_batch borrows from it. */
 static void file_arena_init(struct ag_arena *arena)
 {
-    ag_arena_init(arena, AG_LIMIT_BATCH_FILE_BYTES + 4096u);
+    ag_arena_init(arena, AG_LIMIT_BATCH_FILE_BYTES + (size_t)8 * AG_LIMIT_COLLATERAL_PART_BYTES);
 }
 
 static enum ag_err load_batch(struct ag_seq *seq, struct ag_store_tx *tx, uint64_t number,
@@ -78,11 +78,20 @@ enum ag_err ag_seq_batch_header(struct ag_seq *seq, uint64_t number, struct ag_b
 
 /* In the store a batch names its bundle, evidence and collateral by digest: they are the same for
  * many batches. In a file they stand in full. */
-static enum ag_err resolve(struct ag_store_tx *tx, struct ag_bytes *part)
+static enum ag_err resolve(struct ag_store_tx *tx, struct ag_arena *arena, struct ag_bytes *part)
 {
-    enum ag_err err = ag_store_get(tx, AG_TABLE_COLLATERAL, *part, part);
+    struct ag_bytes stored;
+    struct ag_bytes copy;
+    struct ag_hash digest;
+    enum ag_err err = ag_store_get(tx, AG_TABLE_COLLATERAL, *part, &stored);
     AG_ENSURE(err != AG_ERR_NOT_FOUND, AG_ERR_STORE_CORRUPT);
-    return err;
+    AG_TRY(err);
+    /* These stand in clear: what is compared is our own copy. */
+    AG_TRY(ag_arena_copy(arena, stored, &copy));
+    AG_TRY(ag_hash_one(AG_TAG_COLLATERAL, copy, &digest));
+    AG_ENSURE(ag_bytes_equal(AG_VIEW(&digest), *part), AG_ERR_STORE_CORRUPT);
+    *part = copy;
+    return AG_OK;
 }
 
 enum ag_err ag_seq_batch_export(struct ag_seq *seq, uint64_t number, struct ag_vec *out)
@@ -93,9 +102,9 @@ enum ag_err ag_seq_batch_export(struct ag_seq *seq, uint64_t number, struct ag_v
     file_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
     AG_TRY(load_batch(seq, tx, number, &arena, &file));
-    AG_TRY(resolve(tx, &file.bundle));
-    AG_TRY(resolve(tx, &file.bundle_evidence));
-    AG_TRY(resolve(tx, &file.collateral));
+    AG_TRY(resolve(tx, &arena, &file.bundle));
+    AG_TRY(resolve(tx, &arena, &file.bundle_evidence));
+    AG_TRY(resolve(tx, &arena, &file.collateral));
     return ag_batch_file_encode(&file, out);
 }
 
@@ -151,6 +160,13 @@ static enum ag_err walk_outcomes(const struct ag_batch_file *file, uint32_t want
     return AG_OK;
 }
 
+/* The index stands in clear: whoever changes rows over must not have us answer for another. */
+static enum ag_err check_subject(const struct ag_id *found, const struct ag_id *wanted)
+{
+    AG_ENSURE(ag_bytes_equal(AG_VIEW(found), AG_VIEW(wanted)), AG_ERR_STORE_CORRUPT);
+    return AG_OK;
+}
+
 enum ag_err ag_seq_tx_status(struct ag_seq *seq, const struct ag_id *envelope_id,
                              struct ag_tx_status *out)
 {
@@ -171,6 +187,7 @@ enum ag_err ag_seq_tx_status(struct ag_seq *seq, const struct ag_id *envelope_id
     AG_TRY(find_index(seq, tx, envelope_id, &index));
     AG_TRY(load_batch(seq, tx, index.batch_number, &arena, &file));
     AG_TRY(walk_outcomes(&file, index.entry_index, NULL, &status.outcome));
+    AG_TRY(check_subject(&status.outcome.envelope_id, envelope_id));
     status.state = AG_TX_COMMITTED;
     status.admission = index.admission;
     status.batch = index.batch_number;
@@ -179,7 +196,8 @@ enum ag_err ag_seq_tx_status(struct ag_seq *seq, const struct ag_id *envelope_id
 }
 
 /* A group as it stands in table `groups`: a spool group whose envelopes are their ids. */
-static enum ag_err admission_receipt(struct ag_bytes stored, uint32_t leaf, struct ag_vec *out)
+static enum ag_err admission_receipt(struct ag_bytes stored, uint32_t leaf,
+                                     const struct ag_id *envelope_id, struct ag_vec *out)
 {
     struct ag_spool_group spool;
     struct ag_admission_receipt receipt = {0};
@@ -206,6 +224,7 @@ static enum ag_err admission_receipt(struct ag_bytes stored, uint32_t leaf, stru
             receipt.leaf = fields;
         }
     }
+    AG_TRY(check_subject(&receipt.leaf.envelope_id, envelope_id));
     struct ag_tree tree = {nodes, spool.count};
     struct ag_id root;
     AG_TRY(ag_tree_build(&tree, leaves, spool.count, &root));
@@ -232,11 +251,11 @@ enum ag_err ag_seq_admission_receipt(struct ag_seq *seq, const struct ag_id *env
     struct ag_arena arena AG_SCOPED(ag_arena_close);
     ag_arena_init(&arena, AG_LIMIT_GROUP_BYTES);
     AG_TRY(ag_seq_get_sealed(seq, tx, AG_TABLE_GROUPS, index.group_number, &arena, &stored));
-    return admission_receipt(stored, index.leaf_index, out);
+    return admission_receipt(stored, index.leaf_index, envelope_id, out);
 }
 
 static enum ag_err outcome_receipt(const struct ag_batch_file *file, uint32_t entry,
-                                   struct ag_vec *out)
+                                   const struct ag_id *envelope_id, struct ag_vec *out)
 {
     struct ag_outcome_receipt receipt = {0};
     size_t count = file->entry_count;
@@ -244,6 +263,7 @@ static enum ag_err outcome_receipt(const struct ag_batch_file *file, uint32_t en
     AG_ENSURE(nodes != NULL, AG_ERR_NO_MEMORY);
     struct ag_id *leaves = nodes + 2 * count;
     AG_TRY(walk_outcomes(file, entry, leaves, &receipt.outcome));
+    AG_TRY(check_subject(&receipt.outcome.envelope_id, envelope_id));
 
     struct ag_tree tree = {nodes, count};
     struct ag_id root;
@@ -266,5 +286,5 @@ enum ag_err ag_seq_outcome_receipt(struct ag_seq *seq, const struct ag_id *envel
     AG_TRY(ag_store_read_begin(seq->store, &tx));
     AG_TRY(find_index(seq, tx, envelope_id, &index));
     AG_TRY(load_batch(seq, tx, index.batch_number, &arena, &file));
-    return outcome_receipt(&file, index.entry_index, out);
+    return outcome_receipt(&file, index.entry_index, envelope_id, out);
 }

@@ -85,6 +85,90 @@ static void read_the_disk(void)
     close_all(&node);
 }
 
+static struct ag_store *open_store(struct test_node *node)
+{
+    struct ag_store *store = NULL;
+    char path[320];
+    (void)snprintf(path, sizeof(path), "%s/data/store", node->dir);
+    CHECK_OK(ag_store_open(path, 1u << 30, &store));
+    return store;
+}
+
+/* Two rows of the receipt index changed over: the node would answer for another's envelope. */
+static void swap_answers(void)
+{
+    struct test_node node;
+    struct ag_id ids[2];
+    struct ag_vec values[2];
+    struct ag_fault fault = {0};
+    const char *const flags[] = {"--batch_min_tx=2", NULL};
+    open_ok(&node, flags);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1}, &ids[0]));
+    CHECK_OK(
+        send_result(&node, &(struct test_tx){.sender = 2, .head_fee_too_high = true}, &ids[1]));
+    CHECK(test_step_to(&node, 1));
+    test_node_close(&node);
+
+    struct ag_store *store = open_store(&node);
+    struct ag_store_tx *tx = NULL;
+    CHECK_OK(ag_store_begin(store, &tx));
+    for (size_t i = 0; i < 2; i++) {
+        struct ag_bytes value;
+        ag_vec_init(&values[i], 4096);
+        CHECK_OK(ag_store_get(tx, AG_TABLE_RECEIPTS, AG_VIEW(&ids[i]), &value));
+        CHECK_OK(ag_vec_append(&values[i], value));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_OK(
+            ag_store_put(tx, AG_TABLE_RECEIPTS, AG_VIEW(&ids[i]), ag_vec_view(&values[1 - i])));
+    }
+    CHECK_OK(ag_store_commit(tx));
+    ag_store_close(store);
+
+    CHECK_OK(test_node_open(&node, &fault));
+    for (size_t i = 0; i < 2; i++) {
+        struct ag_tx_status status;
+        values[i].size = 0;
+        CHECK_ERR(ag_seq_tx_status(node.seq, &ids[i], &status), AG_ERR_STORE_CORRUPT);
+        CHECK_ERR(ag_seq_outcome_receipt(node.seq, &ids[i], &values[i]), AG_ERR_STORE_CORRUPT);
+        CHECK_ERR(ag_seq_admission_receipt(node.seq, &ids[i], &values[i]), AG_ERR_STORE_CORRUPT);
+        ag_vec_close(&values[i]);
+    }
+    close_all(&node);
+}
+
+/* What many batches share stands in clear under its digest. */
+static void change_shared_parts(void)
+{
+    struct test_node node;
+    struct ag_fault fault = {0};
+    struct ag_vec file;
+    open_ok(&node, NULL);
+    ag_vec_init(&file, AG_LIMIT_BATCH_FILE_BYTES);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1}, NULL));
+    CHECK(test_step_to(&node, 1));
+    test_node_close(&node);
+
+    struct ag_store *store = open_store(&node);
+    struct ag_store_tx *tx = NULL;
+    struct ag_store_cursor *cursor = NULL;
+    struct ag_store_entry row;
+    CHECK_OK(ag_store_begin(store, &tx));
+    CHECK_OK(ag_store_cursor_open(tx, AG_TABLE_COLLATERAL, &cursor));
+    CHECK_OK(ag_store_first(cursor, &row));
+    struct ag_hash key;
+    memcpy(key.bytes, row.key.data, sizeof(key.bytes));
+    ag_store_cursor_close(cursor);
+    CHECK_OK(ag_store_put(tx, AG_TABLE_COLLATERAL, AG_VIEW(&key), AG_LITERAL("another")));
+    CHECK_OK(ag_store_commit(tx));
+    ag_store_close(store);
+
+    CHECK_OK(test_node_open(&node, &fault));
+    CHECK_ERR(ag_seq_batch_export(node.seq, 1, &file), AG_ERR_STORE_CORRUPT);
+    ag_vec_close(&file);
+    close_all(&node);
+}
+
 /* ---- promises ------------------------------------------------------------------------------------- */
 
 /* A receipt says by when its envelope is in a batch, whatever the operator configured. */
@@ -340,6 +424,8 @@ static void signed_nonsense(void)
 
 static const struct ag_test_case cases[] = {
     {"the host reads the disk before the counter moves", read_the_disk},
+    {"the host changes answers over", swap_answers},
+    {"the host replaces what batches share", change_shared_parts},
     {"the deadline of a receipt is kept", deadline_of_a_slow_node},
     {"nothing runs after its expiry", run_after_expiry},
     {"nobody is struck for what another sealed", strikes_for_another},
