@@ -95,6 +95,15 @@ enum ag_err ag_seq_replay_remove(struct ag_seq *seq, struct ag_store_tx *tx, str
     return AG_OK;
 }
 
+/* A row lies in a page of the host's disk, which may be read anew with other bytes: what is counted
+ * and what is taken in must be one copy. */
+static enum ag_err copy_record(struct ag_bytes row, uint8_t out[AG_REPLAY_RECORD_SIZE])
+{
+    AG_ENSURE(row.size == AG_REPLAY_RECORD_SIZE, AG_ERR_STORE_CORRUPT);
+    memcpy(out, row.data, AG_REPLAY_RECORD_SIZE);
+    return AG_OK;
+}
+
 static uint64_t expiry_of(struct ag_bytes record)
 {
     uint64_t expiry_ms = 0;
@@ -117,11 +126,13 @@ enum ag_err ag_seq_replay_prune(struct ag_seq *seq, struct ag_store_tx *tx, uint
 
     enum ag_err err = ag_store_first(cursor, &entry);
     for (unsigned i = 0; i < PRUNE_MAX && err == AG_OK; i++) {
-        if (expiry_of(entry.key) >= horizon_ms) {
+        uint8_t record[AG_REPLAY_RECORD_SIZE];
+        uint8_t value[32];
+        AG_TRY(copy_record(entry.key, record));
+        if (expiry_of(AG_ARRAY_VIEW(record)) >= horizon_ms) {
             return AG_OK;
         }
-        uint8_t value[32];
-        AG_TRY(term(seq, entry.key, value));
+        AG_TRY(term(seq, AG_ARRAY_VIEW(record), value));
         sum_subtract(sum, value);
         AG_TRY(ag_store_cursor_delete(cursor));
         err = ag_store_next(cursor, &entry);
@@ -140,11 +151,12 @@ enum ag_err ag_seq_replay_load(struct ag_seq *seq)
 
     enum ag_err err = ag_store_first(cursor, &entry);
     for (; err == AG_OK; err = ag_store_next(cursor, &entry)) {
+        uint8_t record[AG_REPLAY_RECORD_SIZE];
         uint8_t value[32];
-        AG_ENSURE(entry.key.size == AG_REPLAY_RECORD_SIZE, AG_ERR_STORE_CORRUPT);
-        AG_TRY(term(seq, entry.key, value));
+        AG_TRY(copy_record(entry.key, record));
+        AG_TRY(term(seq, AG_ARRAY_VIEW(record), value));
         sum_add(&sum, value);
-        AG_TRY(ag_mempool_replay_load(seq->mempool, entry.key));
+        AG_TRY(ag_mempool_replay_load(seq->mempool, AG_ARRAY_VIEW(record)));
     }
     AG_ENSURE(err == AG_ERR_NOT_FOUND, err);
     AG_ENSURE(ag_ct_equal(sum.bytes, seq->anchored.replay.bytes, sizeof(sum.bytes)),

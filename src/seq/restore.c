@@ -16,7 +16,7 @@ struct walk {
     uint64_t next_group;        /* expected number; 0: any */
     uint64_t next_admission;    /* expected first admission; 0: any */
     struct ag_hash last_digest; /* of the group before, once there is one */
-    struct ag_arena arena;      /* copies of the envelopes */
+    struct ag_arena arena;      /* copies of the groups */
 };
 
 static enum ag_err note_entry(struct walk *walk, const struct ag_group *group, uint32_t index,
@@ -30,7 +30,7 @@ static enum ag_err note_entry(struct walk *walk, const struct ag_group *group, u
     struct ag_mempool_restored *restored = &walk->entries[walk->count++];
     restored->admission = admission;
     restored->deadline_ms = entry->deadline_ms;
-    AG_TRY(ag_arena_copy(&walk->arena, entry->envelope, &restored->bytes));
+    restored->bytes = entry->envelope; /* in the copy of its group */
 
     pthread_mutex_lock(&walk->seq->lock);
     struct pending *pending = ag_lru_insert(walk->seq->pending, envelope_id);
@@ -68,10 +68,14 @@ static enum ag_err walk_entries(struct walk *walk, const struct ag_spool_group *
     return AG_OK;
 }
 
-static enum ag_err walk_group(struct walk *walk, struct ag_bytes stored)
+static enum ag_err walk_group(struct walk *walk, struct ag_bytes mapped)
 {
     struct ag_spool_group spool;
     struct ag_group group;
+    struct ag_bytes stored;
+    /* The store's pages are mapped from the host's disk and may be read anew, with other bytes: what
+     * is judged and what is taken up must be one copy. */
+    AG_TRY(ag_arena_copy(&walk->arena, mapped, &stored));
     AG_ENSURE(ag_spool_group_decode(stored, &spool, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
     AG_ENSURE(ag_group_decode(spool.group, &group, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
     AG_ENSURE(group.count == spool.count, AG_ERR_STORE_CORRUPT);
@@ -140,7 +144,7 @@ static enum ag_err restore_pool(struct ag_seq *seq)
     AG_ENSURE(waiting <= AG_LIMIT_POOL_COUNT, AG_ERR_STORE_CORRUPT);
 
     struct walk walk = {.seq = seq, .capacity = (size_t)waiting};
-    ag_arena_init(&walk.arena, AG_LIMIT_POOL_BYTES);
+    ag_arena_init(&walk.arena, (size_t)AG_LIMIT_POOL_BYTES + (size_t)4 * AG_LIMIT_GROUP_BYTES);
     walk.entries = ag_alloc_array(walk.capacity + 1, sizeof(*walk.entries));
     enum ag_err err = walk.entries == NULL ? AG_ERR_NO_MEMORY : walk_spool(&walk);
     if (err == AG_OK && walk.count != 0) {
