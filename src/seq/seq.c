@@ -71,14 +71,14 @@ enum ag_err ag_seq_submit(struct ag_seq *seq, struct ag_submission *const *submi
     } else {
         seq->submissions_out += (unsigned)count;
     }
-    pthread_mutex_unlock(&seq->lock);
-    AG_TRY(err);
-
-    for (size_t i = 0; i < count; i++) {
+    /* Under the lock: a sequencer that stops answers what is in the queue after it set the mark, and
+     * nothing may come in behind that. */
+    for (size_t i = 0; i < count && err == AG_OK; i++) {
         /* There is a place for every submission that is out, so this cannot fail. */
         AG_ASSERT(ag_queue_push(seq->submissions, submissions[i]) == AG_OK);
     }
-    return AG_OK;
+    pthread_mutex_unlock(&seq->lock);
+    return err;
 }
 
 void ag_seq_answer(struct ag_seq *seq, struct ag_submission *submission)
@@ -298,7 +298,9 @@ static void *sequencer_main(void *context)
         err = ag_seq_step(seq, &did_work);
         bool is_done =
             is_draining(seq) && seq->flight_count == 0 && ag_queue_count(seq->submissions) == 0;
-        if (is_done) {
+        /* A full disk must not keep a node from stopping: the spool keeps what it promised. */
+        bool is_stuck = is_draining(seq) && ag_seq_mono_ms(seq) < seq->retry_at_ms;
+        if (is_done || (is_stuck && err == AG_OK)) {
             break;
         }
         if (err == AG_OK && !did_work) {
