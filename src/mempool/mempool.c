@@ -382,7 +382,12 @@ enum ag_err ag_mempool_settle(struct ag_mempool *pool, const struct ag_mempool_o
     }
     slot->is_settled = true;
     if (outcome->frees_nonce) {
-        ag_mempool_table_remove(&pool->replay, slot->nonce_record.digest);
+        /* Its record may have expired and given way to another envelope's of the same nonce. */
+        const struct replay_record *record =
+            ag_mempool_table_find(&pool->replay, slot->nonce_record.digest);
+        if (record != NULL && record->expires_ms == slot->nonce_record.expires_ms) {
+            ag_mempool_table_remove(&pool->replay, slot->nonce_record.digest);
+        }
     }
     if (outcome->is_charged) {
         ag_mempool_sender_strike(&pool->accounts, &pool->config, &slot->head.sender,
