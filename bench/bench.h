@@ -5,6 +5,7 @@
 /* bench: one JSON line per measurement, each with the machine and the compiler it was made with.
  * A figure is the median of several runs, because the machine is shared. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,29 @@ static inline int bench_compare_u64(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* The number at the start of a file of /proc, after `skip` other words; false if it is not
+ * there. */
+static inline bool bench_read_number(const char *path, unsigned skip, uint64_t *out)
+{
+    char line[128];
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return false;
+    }
+    bool is_read = fgets(line, sizeof(line), file) != NULL;
+    (void)fclose(file);
+    const char *word = line;
+    for (; is_read && skip > 0; skip--) {
+        word = strchr(word, ' ');
+        is_read = word != NULL;
+        word = is_read ? word + 1 : line;
+    }
+    char *end = line;
+    errno = 0;
+    *out = is_read ? strtoull(word, &end, 10) : 0;
+    return is_read && end != word && errno == 0;
+}
+
 /* Sorts `samples`. */
 static inline uint64_t bench_median(uint64_t *samples, size_t count)
 {
@@ -57,7 +81,7 @@ static inline void bench_machine(char *out, size_t size)
         }
     }
     if (file != NULL) {
-        fclose(file);
+        (void)fclose(file);
     }
     for (char *c = out; *c != '\0'; c++) {
         if (*c == '\n') {
@@ -82,7 +106,8 @@ static inline void bench_print(const char *name, const char *fields)
 #endif
     printf("{\"bench\":\"%s\",%s,\"machine\":\"%s\",\"compiler\":\"%s\"}\n", name, fields, machine,
            compiler);
-    fflush(stdout);
+    /* A reader of a pipe sees each line at once. What is not written is a failed run. */
+    AG_ASSERT(fflush(stdout) == 0);
 }
 
 #endif

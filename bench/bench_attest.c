@@ -82,6 +82,7 @@ static void measure(const char *name, bench_work *work, unsigned checks, struct 
     uint64_t samples[ROUNDS];
     uint64_t floors[ROUNDS];
     char fields[256];
+    const size_t p95 = (size_t)ROUNDS * 95 / 100;
     work(scene); /* fills the cache, if there is one */
     for (unsigned i = 0; i < ROUNDS; i++) {
         samples[i] = round_ns(work, scene);
@@ -91,7 +92,7 @@ static void measure(const char *name, bench_work *work, unsigned checks, struct 
     uint64_t floor_ns = bench_median(floors, ROUNDS);
     snprintf(fields, sizeof(fields),
              "\"us\":%.1f,\"us_p95\":%.1f,\"checks\":%u,\"floor_us\":%.1f,\"to_floor\":%.2f",
-             (double)sample_ns / 1000.0, (double)samples[ROUNDS * 95 / 100] / 1000.0, checks,
+             (double)sample_ns / 1000.0, (double)samples[p95] / 1000.0, checks,
              (double)floor_ns / 1000.0, (double)sample_ns / (double)floor_ns);
     bench_print(name, fields);
 }

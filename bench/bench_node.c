@@ -19,12 +19,9 @@ enum {
 
 static uint64_t resident_bytes(void)
 {
-    unsigned long total = 0;
-    unsigned long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    AG_ASSERT(file != NULL && fscanf(file, "%lu %lu", &total, &resident) == 2);
-    fclose(file);
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t pages = 0;
+    AG_ASSERT(bench_read_number("/proc/self/statm", 1, &pages));
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Submits `count` transactions in groups of 64, ten nonces to a sender, and steps until all are

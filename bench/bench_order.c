@@ -45,7 +45,7 @@ static struct ag_asset_table *make_assets(void)
 {
     struct ag_asset_table *assets = NULL;
     BENCH_MUST(ag_asset_table_open(PROTECTED, &assets));
-    for (uint8_t i = 0; i < PROTECTED; i++) {
+    for (unsigned i = 0; i < PROTECTED; i++) {
         const struct ag_asset asset = {.id = {{(uint8_t)(i + 1)}}, .type = AG_ASSET_TOKEN};
         BENCH_MUST(ag_asset_table_put(assets, &asset, NULL));
     }

@@ -31,7 +31,7 @@ static struct ag_asset_table *make_assets(void)
     struct ag_asset_table *assets = NULL;
     AG_ASSERT(ag_crypto_start() == AG_OK);
     AG_ASSERT(ag_asset_table_open(ASSETS, &assets) == AG_OK);
-    for (uint8_t i = 0; i < ASSETS; i++) {
+    for (unsigned i = 0; i < ASSETS; i++) {
         const struct ag_asset asset = {.id = {{(uint8_t)(i + 1)}},
                                        .type = (uint8_t)(1 + i % AG_ASSET_BRIDGE)};
         AG_ASSERT(ag_asset_table_put(assets, &asset, NULL) == AG_OK);
