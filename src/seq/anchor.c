@@ -71,6 +71,7 @@ static enum ag_err decode_anchored(struct ag_bytes record, struct anchored *out)
     AG_ENSURE(record.size > TAIL_SIZE, AG_ERR_STORE_CORRUPT);
     struct ag_bytes meta = ag_bytes_head(record, record.size - TAIL_SIZE);
     struct ag_bytes tail = ag_bytes_tail(record, meta.size);
+    AG_ENSURE(tail.size == TAIL_SIZE, AG_ERR_STORE_CORRUPT);
     AG_ENSURE(ag_meta_decode(meta, &anchored.meta, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
     memcpy(anchored.replay.bytes, tail.data, 32);
     AG_TRY(ag_store_u64_parse(ag_bytes_of(tail.data + 32, 8), &anchored.key_epoch_first));
