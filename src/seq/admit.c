@@ -72,8 +72,8 @@ static enum ag_err build_group(struct ag_seq *seq, struct group *group, uint64_t
 
 /* Puts the group twice: whole into the spool until a batch covers it, and with ids in place of
  * envelopes, sealed, into `groups`, where its receipts can be asked for later. */
-static enum ag_err put_group(struct ag_seq *seq, struct ag_store_tx *tx,
-                             const struct group *group, bool is_whole)
+static enum ag_err put_group(struct ag_seq *seq, struct ag_store_tx *tx, const struct group *group,
+                             bool is_whole)
 {
     struct ag_vec encoding AG_SCOPED(ag_vec_close);
     struct ag_vec out AG_SCOPED(ag_vec_close);
@@ -99,11 +99,10 @@ static enum ag_err put_group(struct ag_seq *seq, struct ag_store_tx *tx,
     AG_TRY(ag_spool_group_encode(&spool, entries, &out));
 
     if (!is_whole) {
-        return ag_seq_put_sealed(seq, tx, AG_TABLE_GROUPS, group->fields.number, ag_vec_view(&out));
+        return ag_seq_put_group(seq, tx, group->fields.number, ag_vec_view(&out));
     }
     /* The spool is keyed by its last admission: what a batch covers is a prefix of the table. */
-    struct ag_store_u64 key =
-        ag_store_u64(group->fields.first_admission + group->fields.count - 1);
+    struct ag_store_u64 key = ag_store_u64(group->fields.first_admission + group->fields.count - 1);
     return ag_store_put_append(tx, AG_TABLE_SPOOL, AG_VIEW(&key), ag_vec_view(&out));
 }
 

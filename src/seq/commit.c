@@ -22,8 +22,20 @@ static enum ag_err put_shared(struct ag_store_tx *tx, struct ag_bytes *part, str
     return err;
 }
 
-static enum ag_err put_file(struct ag_seq *seq, struct ag_store_tx *tx,
-                            const struct flight *flight)
+static enum ag_err append_outcomes(const struct ag_batch_file *file, struct ag_vec *out)
+{
+    struct ag_bytes rest = file->entries;
+    for (uint32_t i = 0; i < file->entry_count; i++) {
+        struct ag_batch_entry entry;
+        uint8_t *bytes = NULL;
+        AG_TRY(ag_batch_entry_next(&rest, &entry, NULL));
+        AG_TRY(ag_vec_extend(out, AG_OUTCOME_SIZE, &bytes));
+        ag_outcome_encode(&entry.outcome, bytes);
+    }
+    return AG_OK;
+}
+
+static enum ag_err put_file(struct ag_seq *seq, struct ag_store_tx *tx, const struct flight *flight)
 {
     struct ag_batch_file file = *ag_batch_parts(flight->batch);
     struct ag_hash digests[3];
@@ -33,7 +45,21 @@ static enum ag_err put_file(struct ag_seq *seq, struct ag_store_tx *tx,
     AG_TRY(put_shared(tx, &file.bundle_evidence, &digests[1]));
     AG_TRY(put_shared(tx, &file.collateral, &digests[2]));
     AG_TRY(ag_batch_file_encode(&file, &bytes));
-    return ag_seq_put_sealed(seq, tx, AG_TABLE_BATCHES, flight->number, ag_vec_view(&bytes));
+
+    struct ag_vec proof AG_SCOPED(ag_vec_close);
+    struct ag_vec outcomes AG_SCOPED(ag_vec_close);
+    ag_vec_init(&proof, AG_LIMIT_RECEIPT_BYTES);
+    ag_vec_init(&outcomes, (size_t)AG_LIMIT_BATCH_TXS * AG_OUTCOME_SIZE);
+    AG_TRY(ag_vec_append(&proof, file.mldsa87));
+    AG_TRY(ag_vec_append(&proof, file.slhdsa));
+    AG_TRY(ag_vec_append(&proof, file.header));
+    AG_TRY(append_outcomes(&file, &outcomes));
+    const struct ag_bytes parts[AG_SEQ_BATCH_PARTS] = {
+        [AG_SEQ_BATCH_PROOF] = ag_vec_view(&proof),
+        [AG_SEQ_BATCH_OUTCOMES] = ag_vec_view(&outcomes),
+        [AG_SEQ_BATCH_FILE] = ag_vec_view(&bytes),
+    };
+    return ag_seq_put_batch(seq, tx, flight->number, parts);
 }
 
 /* Where each envelope's receipts are found from now on. */

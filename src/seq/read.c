@@ -43,24 +43,45 @@ static uint64_t released(struct ag_seq *seq)
     return number;
 }
 
-/* Room for one opened batch and what it shares with others; `out` of load_batch borrows from it. */
-static void file_arena_init(struct ag_arena *arena)
+/* Opens one part of a batch; `*number` 0 becomes the newest. */
+static enum ag_err load_part(struct ag_seq *seq, struct ag_store_tx *tx, uint64_t *number,
+                             enum ag_seq_batch_part part, struct ag_arena *arena,
+                             struct ag_bytes *out)
 {
-    ag_arena_init(arena, AG_LIMIT_BATCH_FILE_BYTES + (size_t)8 * AG_LIMIT_COLLATERAL_PART_BYTES);
+    uint64_t newest = released(seq);
+    *number = *number == 0 ? newest : *number;
+    AG_ENSURE(*number != 0 && *number <= newest, AG_ERR_BATCH_NUMBER);
+    enum ag_err err = ag_seq_get_batch(seq, tx, *number, part, arena, out);
+    AG_ENSURE(err != AG_ERR_NOT_FOUND, AG_ERR_BATCH_NUMBER);
+    return err;
 }
 
-static enum ag_err load_batch(struct ag_seq *seq, struct ag_store_tx *tx, uint64_t number,
-                              struct ag_arena *arena, struct ag_batch_file *out)
+/* Both signatures and the header. */
+struct proof {
+    struct ag_bytes header;
+    struct ag_bytes mldsa87;
+    struct ag_bytes slhdsa;
+};
+
+static enum ag_err load_proof(struct ag_seq *seq, struct ag_store_tx *tx, uint64_t number,
+                              struct ag_arena *arena, struct proof *out)
 {
-    struct ag_bytes stored;
-    uint64_t newest = released(seq);
-    number = number == 0 ? newest : number;
-    AG_ENSURE(number != 0 && number <= newest, AG_ERR_BATCH_NUMBER);
-    enum ag_err err = ag_seq_get_sealed(seq, tx, AG_TABLE_BATCHES, number, arena, &stored);
-    AG_ENSURE(err != AG_ERR_NOT_FOUND, AG_ERR_BATCH_NUMBER);
-    AG_TRY(err);
-    AG_ENSURE(ag_batch_file_decode(stored, out, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
+    struct ag_bytes bytes;
+    AG_TRY(load_part(seq, tx, &number, AG_SEQ_BATCH_PROOF, arena, &bytes));
+    AG_ENSURE(bytes.size > AG_MLDSA87_SIGNATURE_SIZE + AG_SLHDSA_SIGNATURE_SIZE,
+              AG_ERR_STORE_CORRUPT);
+    out->mldsa87 = ag_bytes_head(bytes, AG_MLDSA87_SIGNATURE_SIZE);
+    bytes = ag_bytes_tail(bytes, AG_MLDSA87_SIGNATURE_SIZE);
+    out->slhdsa = ag_bytes_head(bytes, AG_SLHDSA_SIGNATURE_SIZE);
+    out->header = ag_bytes_tail(bytes, AG_SLHDSA_SIGNATURE_SIZE);
     return AG_OK;
+}
+
+/* Room for the parts of a batch but its file. */
+static void parts_arena_init(struct ag_arena *arena)
+{
+    ag_arena_init(arena,
+                  AG_LIMIT_RECEIPT_BYTES + (size_t)AG_LIMIT_BATCH_TXS * AG_OUTCOME_SIZE + 4096u);
 }
 
 enum ag_err ag_seq_batch_header(struct ag_seq *seq, uint64_t number, struct ag_batch_header *out,
@@ -68,12 +89,12 @@ enum ag_err ag_seq_batch_header(struct ag_seq *seq, uint64_t number, struct ag_b
 {
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
     struct ag_arena arena AG_SCOPED(ag_arena_close);
-    struct ag_batch_file file;
-    file_arena_init(&arena);
+    struct proof proof;
+    parts_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
-    AG_TRY(load_batch(seq, tx, number, &arena, &file));
-    AG_TRY(ag_batch_header_decode(file.header, out, NULL));
-    return ag_batch_header_digest(file.header, out_digest);
+    AG_TRY(load_proof(seq, tx, number, &arena, &proof));
+    AG_TRY(ag_batch_header_decode(proof.header, out, NULL));
+    return ag_batch_header_digest(proof.header, out_digest);
 }
 
 /* In the store a batch names its bundle, evidence and collateral by digest: they are the same for
@@ -99,13 +120,24 @@ enum ag_err ag_seq_batch_export(struct ag_seq *seq, uint64_t number, struct ag_v
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
     struct ag_arena arena AG_SCOPED(ag_arena_close);
     struct ag_batch_file file;
-    file_arena_init(&arena);
+    struct ag_bytes stored;
+    ag_arena_init(&arena, AG_LIMIT_BATCH_FILE_BYTES + (size_t)8 * AG_LIMIT_COLLATERAL_PART_BYTES);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
-    AG_TRY(load_batch(seq, tx, number, &arena, &file));
+    AG_TRY(load_part(seq, tx, &number, AG_SEQ_BATCH_FILE, &arena, &stored));
+    AG_ENSURE(ag_batch_file_decode(stored, &file, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
     AG_TRY(resolve(tx, &arena, &file.bundle));
     AG_TRY(resolve(tx, &arena, &file.bundle_evidence));
     AG_TRY(resolve(tx, &arena, &file.collateral));
     return ag_batch_file_encode(&file, out);
+}
+
+static enum ag_err outcome_at(struct ag_bytes outcomes, size_t index, struct ag_outcome *out)
+{
+    AG_ENSURE(index < outcomes.size / AG_OUTCOME_SIZE, AG_ERR_STORE_CORRUPT);
+    struct ag_bytes rest = ag_bytes_tail(outcomes, index * AG_OUTCOME_SIZE);
+    AG_ENSURE(ag_outcome_decode(ag_bytes_head(rest, AG_OUTCOME_SIZE), out, NULL) == AG_OK,
+              AG_ERR_STORE_CORRUPT);
+    return AG_OK;
 }
 
 enum ag_err ag_seq_batch_outcomes(struct ag_seq *seq, uint64_t number, ag_seq_outcome_fn *each,
@@ -113,16 +145,14 @@ enum ag_err ag_seq_batch_outcomes(struct ag_seq *seq, uint64_t number, ag_seq_ou
 {
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
     struct ag_arena arena AG_SCOPED(ag_arena_close);
-    struct ag_batch_file file;
-    file_arena_init(&arena);
+    struct ag_bytes outcomes;
+    parts_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
-    AG_TRY(load_batch(seq, tx, number, &arena, &file));
-
-    struct ag_bytes rest = file.entries;
-    for (uint32_t i = 0; i < file.entry_count; i++) {
-        struct ag_batch_entry entry;
-        AG_TRY(ag_batch_entry_next(&rest, &entry, NULL));
-        AG_TRY(each(context, i, &entry.outcome));
+    AG_TRY(load_part(seq, tx, &number, AG_SEQ_BATCH_OUTCOMES, &arena, &outcomes));
+    for (uint32_t i = 0; i < outcomes.size / AG_OUTCOME_SIZE; i++) {
+        struct ag_outcome outcome;
+        AG_TRY(outcome_at(outcomes, i, &outcome));
+        AG_TRY(each(context, i, &outcome));
     }
     return AG_OK;
 }
@@ -136,27 +166,6 @@ static enum ag_err find_index(struct ag_seq *seq, struct ag_store_tx *tx, const 
     AG_TRY(ag_store_get(tx, AG_TABLE_RECEIPTS, AG_VIEW(id), &stored));
     AG_ENSURE(ag_receipt_index_decode(stored, out, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
     AG_ENSURE(out->batch_number <= released(seq), AG_ERR_NOT_FOUND);
-    return AG_OK;
-}
-
-/* Fills the leaves of the batch's receipt tree and the outcome at `wanted`. */
-static enum ag_err walk_outcomes(const struct ag_batch_file *file, uint32_t wanted,
-                                 struct ag_id *leaves, struct ag_outcome *out)
-{
-    struct ag_bytes rest = file->entries;
-    AG_ENSURE(wanted < file->entry_count, AG_ERR_STORE_CORRUPT);
-    for (uint32_t i = 0; i < file->entry_count; i++) {
-        struct ag_batch_entry entry;
-        uint8_t bytes[AG_OUTCOME_SIZE];
-        AG_TRY(ag_batch_entry_next(&rest, &entry, NULL));
-        if (i == wanted) {
-            *out = entry.outcome;
-        }
-        if (leaves != NULL) {
-            ag_outcome_encode(&entry.outcome, bytes);
-            AG_TRY(ag_merkle_leaf(AG_ARRAY_VIEW(bytes), &leaves[i]));
-        }
-    }
     return AG_OK;
 }
 
@@ -181,12 +190,12 @@ enum ag_err ag_seq_tx_status(struct ag_seq *seq, const struct ag_id *envelope_id
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
     struct ag_receipt_index index;
     struct ag_arena arena AG_SCOPED(ag_arena_close);
-    struct ag_batch_file file;
-    file_arena_init(&arena);
+    struct ag_bytes outcomes;
+    parts_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
     AG_TRY(find_index(seq, tx, envelope_id, &index));
-    AG_TRY(load_batch(seq, tx, index.batch_number, &arena, &file));
-    AG_TRY(walk_outcomes(&file, index.entry_index, NULL, &status.outcome));
+    AG_TRY(load_part(seq, tx, &index.batch_number, AG_SEQ_BATCH_OUTCOMES, &arena, &outcomes));
+    AG_TRY(outcome_at(outcomes, index.entry_index, &status.outcome));
     AG_TRY(check_subject(&status.outcome.envelope_id, envelope_id));
     status.state = AG_TX_COMMITTED;
     status.admission = index.admission;
@@ -250,28 +259,33 @@ enum ag_err ag_seq_admission_receipt(struct ag_seq *seq, const struct ag_id *env
     struct ag_bytes stored;
     struct ag_arena arena AG_SCOPED(ag_arena_close);
     ag_arena_init(&arena, AG_LIMIT_GROUP_BYTES);
-    AG_TRY(ag_seq_get_sealed(seq, tx, AG_TABLE_GROUPS, index.group_number, &arena, &stored));
+    AG_TRY(ag_seq_get_group(seq, tx, index.group_number, &arena, &stored));
     return admission_receipt(stored, index.leaf_index, envelope_id, out);
 }
 
-static enum ag_err outcome_receipt(const struct ag_batch_file *file, uint32_t entry,
-                                   const struct ag_id *envelope_id, struct ag_vec *out)
+static enum ag_err outcome_receipt(const struct proof *proof, struct ag_bytes outcomes,
+                                   uint32_t entry, const struct ag_id *envelope_id,
+                                   struct ag_vec *out)
 {
     struct ag_outcome_receipt receipt = {0};
-    size_t count = file->entry_count;
+    size_t count = outcomes.size / AG_OUTCOME_SIZE;
     struct ag_id *nodes AG_SCOPED(ag_free_cleanup) = ag_alloc_array(3 * count + 1, sizeof(*nodes));
     AG_ENSURE(nodes != NULL, AG_ERR_NO_MEMORY);
     struct ag_id *leaves = nodes + 2 * count;
-    AG_TRY(walk_outcomes(file, entry, leaves, &receipt.outcome));
+    AG_TRY(outcome_at(outcomes, entry, &receipt.outcome));
     AG_TRY(check_subject(&receipt.outcome.envelope_id, envelope_id));
+    for (size_t i = 0; i < count; i++) {
+        struct ag_bytes rest = ag_bytes_tail(outcomes, i * AG_OUTCOME_SIZE);
+        AG_TRY(ag_merkle_leaf(ag_bytes_head(rest, AG_OUTCOME_SIZE), &leaves[i]));
+    }
 
     struct ag_tree tree = {nodes, count};
     struct ag_id root;
     AG_TRY(ag_tree_build(&tree, leaves, count, &root));
     AG_TRY(ag_tree_prove(&tree, entry, &receipt.proof));
-    receipt.header = file->header;
-    receipt.mldsa87 = file->mldsa87;
-    receipt.slhdsa = file->slhdsa;
+    receipt.header = proof->header;
+    receipt.mldsa87 = proof->mldsa87;
+    receipt.slhdsa = proof->slhdsa;
     return ag_outcome_receipt_encode(&receipt, out);
 }
 
@@ -281,10 +295,12 @@ enum ag_err ag_seq_outcome_receipt(struct ag_seq *seq, const struct ag_id *envel
     struct ag_store_tx *tx AG_SCOPED(ag_store_read_cleanup) = NULL;
     struct ag_receipt_index index;
     struct ag_arena arena AG_SCOPED(ag_arena_close);
-    struct ag_batch_file file;
-    file_arena_init(&arena);
+    struct ag_bytes outcomes;
+    struct proof proof;
+    parts_arena_init(&arena);
     AG_TRY(ag_store_read_begin(seq->store, &tx));
     AG_TRY(find_index(seq, tx, envelope_id, &index));
-    AG_TRY(load_batch(seq, tx, index.batch_number, &arena, &file));
-    return outcome_receipt(&file, index.entry_index, envelope_id, out);
+    AG_TRY(load_part(seq, tx, &index.batch_number, AG_SEQ_BATCH_OUTCOMES, &arena, &outcomes));
+    AG_TRY(load_proof(seq, tx, index.batch_number, &arena, &proof));
+    return outcome_receipt(&proof, outcomes, index.entry_index, envelope_id, out);
 }

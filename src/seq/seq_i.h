@@ -174,13 +174,24 @@ AG_MUST_CHECK enum ag_err ag_seq_anchor_again(struct ag_seq *seq);
 /* Reads what the newest commit left and judges its freshness. NOT_FOUND in a new store. */
 AG_MUST_CHECK enum ag_err ag_seq_anchor_read(struct ag_seq *seq, struct anchored *out);
 
-/* sealed.c: rows of BATCHES and GROUPS, by number. */
-AG_MUST_CHECK enum ag_err ag_seq_put_sealed(struct ag_seq *seq, struct ag_store_tx *tx,
-                                            enum ag_table table, uint64_t number,
-                                            struct ag_bytes plain);
-AG_MUST_CHECK enum ag_err ag_seq_get_sealed(struct ag_seq *seq, struct ag_store_tx *tx,
-                                            enum ag_table table, uint64_t number,
-                                            struct ag_arena *arena, struct ag_bytes *out);
+/* sealed.c: rows of BATCHES and GROUPS, by number. `out` lies in `arena`. */
+enum ag_seq_batch_part {
+    AG_SEQ_BATCH_PROOF = 0,    /* both signatures and the header */
+    AG_SEQ_BATCH_OUTCOMES = 1, /* in plan order, OUTCOME_SIZE bytes each */
+    AG_SEQ_BATCH_FILE = 2,     /* the batch file, with digests for what batches share */
+    AG_SEQ_BATCH_PARTS = 3,
+};
+AG_MUST_CHECK enum ag_err ag_seq_put_batch(struct ag_seq *seq, struct ag_store_tx *tx,
+                                           uint64_t number,
+                                           const struct ag_bytes parts[AG_SEQ_BATCH_PARTS]);
+AG_MUST_CHECK enum ag_err ag_seq_get_batch(struct ag_seq *seq, struct ag_store_tx *tx,
+                                           uint64_t number, enum ag_seq_batch_part part,
+                                           struct ag_arena *arena, struct ag_bytes *out);
+AG_MUST_CHECK enum ag_err ag_seq_put_group(struct ag_seq *seq, struct ag_store_tx *tx,
+                                           uint64_t number, struct ag_bytes group);
+AG_MUST_CHECK enum ag_err ag_seq_get_group(struct ag_seq *seq, struct ag_store_tx *tx,
+                                           uint64_t number, struct ag_arena *arena,
+                                           struct ag_bytes *out);
 
 /* replay.c */
 AG_MUST_CHECK enum ag_err ag_seq_replay_key_make(struct ag_seq *seq, struct ag_store_tx *tx);
