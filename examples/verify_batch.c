@@ -52,7 +52,8 @@ static bool read_file(const char *path, size_t limit, struct contents *out)
         free(data);
         return false;
     }
-    *out = (struct contents){data, size};
+    out->data = data;
+    out->size = size;
     return true;
 }
 

@@ -125,7 +125,7 @@ int ag_test_main(int argc, char **argv, const struct ag_test_case *cases, size_t
             passed++;
             printf("ok   %s\n", cases[i].name);
         }
-        fflush(stdout);
+        (void)fflush(stdout);
     }
     printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
     return failed == 0 ? 0 : 1;
