@@ -38,8 +38,8 @@ AG_MUST_CHECK enum ag_err ag_exec_open(struct ag_pool *pool, uint64_t chain_id, 
                                        struct ag_exec **out);
 void ag_exec_close(struct ag_exec *exec);
 
-/* `inputs` in plan order, for a batch of the time `time_ms`; writes `count` results in the same order. Parallel and serial runs give
- * the same bytes. */
+/* `inputs` in plan order, for a batch of the time `time_ms`; writes `count` results in the same
+ * order. Parallel and serial runs give the same bytes. */
 AG_MUST_CHECK enum ag_err ag_exec_run(struct ag_exec *exec, uint64_t time_ms,
                                       const struct ag_exec_input *inputs, size_t count,
                                       struct ag_exec_result *results);

@@ -73,8 +73,8 @@ static enum ag_err walk_group(struct walk *walk, struct ag_bytes mapped)
     struct ag_spool_group spool;
     struct ag_group group;
     struct ag_bytes stored;
-    /* The store's pages are mapped from the host's disk and may be read anew, with other bytes: what
-     * is judged and what is taken up must be one copy. */
+    /* The store's pages are mapped from the host's disk and may be read anew, with other bytes:
+     * what is judged and what is taken up must be one copy. */
     AG_TRY(ag_arena_copy(&walk->arena, mapped, &stored));
     AG_ENSURE(ag_spool_group_decode(stored, &spool, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);
     AG_ENSURE(ag_group_decode(spool.group, &group, NULL) == AG_OK, AG_ERR_STORE_CORRUPT);

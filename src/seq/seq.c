@@ -30,8 +30,8 @@ struct submission_node {
     struct event_node node;
 };
 
-enum ag_err ag_seq_submission_open(struct ag_bytes envelope, const struct ag_id *source, void *context,
-                               struct ag_submission **out)
+enum ag_err ag_seq_submission_open(struct ag_bytes envelope, const struct ag_id *source,
+                                   void *context, struct ag_submission **out)
 {
     struct submission_node *node = ag_alloc(sizeof(*node));
     AG_ENSURE(node != NULL, AG_ERR_NO_MEMORY);
@@ -71,8 +71,8 @@ enum ag_err ag_seq_submit(struct ag_seq *seq, struct ag_submission *const *submi
     } else {
         seq->submissions_out += (unsigned)count;
     }
-    /* Under the lock: a sequencer that stops answers what is in the queue after it set the mark, and
-     * nothing may come in behind that. */
+    /* Under the lock: a sequencer that stops answers what is in the queue after it set the mark,
+     * and nothing may come in behind that. */
     for (size_t i = 0; i < count && err == AG_OK; i++) {
         /* There is a place for every submission that is out, so this cannot fail. */
         AG_ASSERT(ag_queue_push(seq->submissions, submissions[i]) == AG_OK);
