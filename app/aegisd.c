@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* aegisd: the node. Configuration, signals, two threads; everything else is in the rooms. */
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -49,13 +50,50 @@ static void *reaper_main(void *context)
     return NULL;
 }
 
+/* What to do about a refusal that an operator meets first. */
+static void print_hint(enum ag_err err)
+{
+    const char *hint = NULL;
+    switch ((unsigned)err) {
+    case AG_ERR_TEE_SIMULATED:
+        hint =
+            "insecure-sim protects nothing; allow_insecure_sim = true lets it run for trying out.";
+        break;
+    case AG_ERR_STORE_LOCKED:
+        hint = "Another aegisd has this data_dir open.";
+        break;
+    case AG_ERR_NET:
+        hint = "The address cannot be had: is another program listening there?";
+        break;
+    case AG_ERR_SEAL_ROLLBACK:
+        hint = "This store is older than the one that the hardware has seen: it is a copy that was "
+               "put back. Nothing runs on it; take the newest one.";
+        break;
+    case AG_ERR_SEAL_MACHINE:
+        hint = "The store was sealed on other hardware.";
+        break;
+    case AG_ERR_SEAL_MEASUREMENT:
+        hint = "The store was sealed by another build of this program: only that one opens it.";
+        break;
+    default:
+        break;
+    }
+    if (hint != NULL) {
+        fprintf(stderr, "%s\n", hint);
+    }
+}
+
 static int fail(const char *what, enum ag_err err, const struct ag_fault *fault)
 {
     fprintf(stderr, "aegisd: %s: %s", what, ag_err_text(err));
-    if (fault != NULL && fault->field != NULL) {
+    if (fault != NULL && fault->field != NULL && fault->has_limit) {
+        fprintf(stderr, " (%s: wanted %llu, got %llu)", fault->field,
+                (unsigned long long)fault->limit, (unsigned long long)fault->got);
+    } else if (fault != NULL && fault->field != NULL) {
         fprintf(stderr, " (%s)", fault->field);
     }
     fprintf(stderr, " [%s]\n", ag_err_name(err));
+    print_hint(err);
     return 2 + (int)ag_err_class(err);
 }
 
@@ -147,12 +185,30 @@ static int serve(struct node *node)
     return status.state == AG_NODE_REFUSING ? 2 + (int)ag_err_class(status.refusal) : 0;
 }
 
+/* Makes the directory, or finds that it is one that can be written to; errno says why not. */
+static bool make_directory(const char *path)
+{
+    struct stat status;
+    if (mkdir(path, 0700) == 0) {
+        return true;
+    }
+    if (errno != EEXIST || stat(path, &status) != 0) {
+        return false;
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        errno = ENOTDIR;
+        return false;
+    }
+    return access(path, W_OK | X_OK) == 0;
+}
+
 static int run(struct node *node, bool is_locked)
 {
     struct ag_fault fault = {0};
     sigset_t old;
-    if (mkdir(node->conf.data_dir, 0700) != 0 && access(node->conf.data_dir, W_OK) != 0) {
-        return fail(node->conf.data_dir, AG_ERR_IO, NULL);
+    if (!make_directory(node->conf.data_dir)) {
+        fprintf(stderr, "aegisd: data_dir %s: %s [IO]\n", node->conf.data_dir, strerror(errno));
+        return 2 + AG_CLASS_HOST;
     }
     ag_log(AG_LOG_INFO, "node.starting", ag_kv_text("crypto", ag_crypto_version()),
            ag_kv_text("memory", is_locked ? "locked" : "not locked"),
@@ -232,7 +288,8 @@ int main(int argc, char **argv)
     bool wants_config = take_word(&argc, argv, "--print-config");
     static struct node node;
     struct ag_conf_fault fault = {0};
-    const char *path = access(DEFAULT_CONFIG, R_OK) == 0 ? DEFAULT_CONFIG : NULL;
+    /* One that is there and cannot be read is an error, not a reason to run with defaults. */
+    const char *path = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
     err = ag_conf_load(path, (size_t)(argc - 1), argv + 1, &node.conf, &fault);
     if (err != AG_OK) {
         fprintf(stderr, "aegisd: %s\n", fault.text);

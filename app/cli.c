@@ -301,10 +301,13 @@ int cli_read_file(struct cli *cli, const char *path, const char *what, size_t li
     if (!is_input && stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
         return cli_fail(cli, AG_ERR_IO, NULL, name, "This is a directory.");
     }
+    bool is_large = S_ISREG(about.st_mode) && (uint64_t)about.st_size > limit;
     errno = 0;
-    enum ag_err err = is_input ? read_input(limit, out) : ag_file_read(path, limit, out);
+    enum ag_err err = is_large   ? AG_ERR_ARGUMENT
+                      : is_input ? read_input(limit, out)
+                                 : ag_file_read(path, limit, out);
     if (err == AG_ERR_ARGUMENT) {
-        uint64_t size = S_ISREG(about.st_mode) ? (uint64_t)about.st_size : (uint64_t)limit + 1;
+        uint64_t size = is_large ? (uint64_t)about.st_size : (uint64_t)limit + 1;
         (void)ag_fault_limit(&fault, AG_ERR_WIRE_LIMIT, "bytes", limit, size);
         return cli_fail(cli, AG_ERR_WIRE_LIMIT, &fault, name, NULL);
     }
@@ -315,6 +318,29 @@ int cli_read_file(struct cli *cli, const char *path, const char *what, size_t li
         return cli_fail(cli, AG_ERR_WIRE_SHORT, NULL, name, "It is empty.");
     }
     return CLI_DONE;
+}
+
+/* The line of that number, from 1, cut to fit. */
+static void quote_line(struct ag_bytes text, unsigned line, char *out, size_t size)
+{
+    size_t at = 0;
+    for (unsigned i = 1; i < line && at < text.size; i++) {
+        while (at < text.size && text.data[at] != '\n') {
+            at++;
+        }
+        at++;
+    }
+    size_t length = 0;
+    char raw[128] = "";
+    while (line != 0 && at < text.size && text.data[at] != '\n' && length + 1 < sizeof(raw)) {
+        raw[length++] = (char)text.data[at++];
+    }
+    raw[length] = '\0';
+    if (length != 0) {
+        char printable[sizeof(raw)];
+        cli_printable(raw, printable, sizeof(printable));
+        (void)snprintf(out, size, "The line is: %s", printable);
+    }
 }
 
 struct ag_policy *cli_policy(struct cli *cli, int *out_status)
@@ -341,8 +367,10 @@ struct ag_policy *cli_policy(struct cli *cli, int *out_status)
     enum ag_err err = ag_policy_parse(ag_vec_view(&text), &policy, &line, &fault);
     if (err != AG_OK) {
         char what[2200];
+        char quoted[160] = "";
+        quote_line(ag_vec_view(&text), line, quoted, sizeof(quoted));
         (void)snprintf(what, sizeof(what), "%s:%u", name, line);
-        *out_status = cli_fail(cli, err, &fault, what, NULL);
+        *out_status = cli_fail(cli, err, &fault, what, quoted[0] == '\0' ? NULL : quoted);
         return NULL;
     }
     return policy;

@@ -109,6 +109,9 @@ int cmd_completion(struct cli *cli)
 
 int cmd_version(struct cli *cli)
 {
+    if (cli->argument_count != 0) {
+        return cli_usage(cli, "takes no argument \"%.100s\"", cli->arguments[0]);
+    }
     if (!cli_has(cli, CLI_OPT_JSON)) {
         return cli_end(
             cli, ag_vec_printf(&cli->text, "aegis %s, %s\n", AEGIS_VERSION, ag_crypto_version()));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "net/net.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:7788"
 #define PATH_SIZE      2048u
@@ -245,6 +246,7 @@ int cmd_init(struct cli *cli)
 {
     struct places *places AG_SCOPED(ag_free_cleanup) = ag_alloc(sizeof(*places));
     uint64_t chain_id;
+    struct ag_net_address address;
     if (places == NULL) {
         return cli_fail(cli, AG_ERR_NO_MEMORY, NULL, NULL, NULL);
     }
@@ -255,9 +257,12 @@ int cmd_init(struct cli *cli)
     if (!cli_number(cli, CLI_OPT_CHAIN_ID, 16584, INT64_MAX, &chain_id)) {
         return CLI_USAGE;
     }
-    if (strpbrk(cli_value(cli, CLI_OPT_LISTEN, ""), "\r\n") != NULL ||
-        strpbrk(cli_value(cli, CLI_OPT_SUITES, ""), "\r\n") != NULL) {
-        return cli_usage(cli, "--listen and --suites are one line each");
+    if (ag_net_address_parse(cli_value(cli, CLI_OPT_LISTEN, DEFAULT_LISTEN), &address, NULL) !=
+        AG_OK) {
+        return cli_usage(cli, "--listen is ADDRESS:PORT or unix:/PATH");
+    }
+    if (strpbrk(cli_value(cli, CLI_OPT_SUITES, ""), "\r\n") != NULL) {
+        return cli_usage(cli, "--suites is one line");
     }
     int status = enter(cli, places);
     if (status == CLI_DONE) {

@@ -67,6 +67,9 @@ static int read_raw(struct cli *cli, struct tx_source *out)
         return cli_fail(cli, AG_ERR_WIRE_LIMIT, NULL, "the transaction", NULL);
     }
     out->is_raw = true;
+    if (trimmed_size(&text) == 0) {
+        return cli_usage(cli, "the transaction is empty");
+    }
     enum ag_err err = append_hex((const char *)text.data, trimmed_size(&text), &out->raw);
     return err == AG_OK ? CLI_DONE
                         : cli_fail(cli, err, NULL, "the transaction",
