@@ -149,10 +149,13 @@ void ag_tee_sim_counter_close(struct ag_sim_counter *counter)
     }
 }
 
-/* Two programs that use one counter take turns; the caller keeps threads apart. */
-static enum ag_err lock(int fd)
+/* Who first asks for the counter has it until he closes it, or dies: two runs that took turns could
+ * both reach a value that only one of them answered for. Who only wants evidence never asks. The
+ * caller keeps threads apart. */
+static enum ag_err claim(int fd)
 {
-    while (flock(fd, LOCK_EX) != 0) {
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        AG_ENSURE(errno != EWOULDBLOCK, AG_ERR_BUSY);
         AG_ENSURE(errno == EINTR, AG_ERR_IO);
     }
     return AG_OK;
@@ -160,17 +163,15 @@ static enum ag_err lock(int fd)
 
 enum ag_err ag_tee_sim_counter_read(const struct ag_sim_counter *counter, uint64_t *out)
 {
-    AG_TRY(lock(counter->fd));
+    AG_TRY(claim(counter->fd));
     uint64_t value = 0;
     unsigned slot = 0;
-    enum ag_err err = current(counter, &value, &slot);
-    flock(counter->fd, LOCK_UN);
-    AG_TRY(err);
+    AG_TRY(current(counter, &value, &slot));
     *out = value;
     return AG_OK;
 }
 
-static enum ag_err advance_locked(struct ag_sim_counter *counter, uint64_t to)
+static enum ag_err advance_claimed(struct ag_sim_counter *counter, uint64_t to)
 {
     uint64_t value = 0;
     unsigned slot = 0;
@@ -190,8 +191,6 @@ static enum ag_err advance_locked(struct ag_sim_counter *counter, uint64_t to)
 
 enum ag_err ag_tee_sim_counter_advance(struct ag_sim_counter *counter, uint64_t to)
 {
-    AG_TRY(lock(counter->fd));
-    enum ag_err err = advance_locked(counter, to);
-    flock(counter->fd, LOCK_UN);
-    return err;
+    AG_TRY(claim(counter->fd));
+    return advance_claimed(counter, to);
 }

@@ -56,7 +56,9 @@ void ag_tee_machine(const struct ag_tee *tee, struct ag_id *out);
 AG_MUST_CHECK enum ag_err ag_tee_root_fingerprint(const struct ag_tee *tee, uint8_t out[32]);
 
 /* The monotonic counter of this program on this machine; 0 at first. Hardware without one answers
- * NOT_FOUND. */
+ * NOT_FOUND. The first use claims it until ag_tee_close; BUSY while another open object has it. The
+ * proof of freshness in docs/spec/sealing.md needs that: a provider whose hardware does not tell
+ * runs apart must not offer a counter. */
 AG_MUST_CHECK enum ag_err ag_tee_counter_read(struct ag_tee *tee, uint64_t *out);
 /* Durable when it returns OK. Advancing to the value it has is a no-op; going back is TEE_COUNTER.
  * A crash during the call leaves the old value or the new one. */

@@ -94,6 +94,30 @@ static struct ag_store *open_store(struct test_node *node)
     return store;
 }
 
+/* Two nodes of one program on one machine, each with its own copy of the store. Taking turns at the
+ * counter they could be led to the same value with different contents: two chains from one key. */
+static void two_copies_at_once(void)
+{
+    struct test_node node;
+    struct test_node copy;
+    struct ag_fault fault = {0};
+    char data[320];
+    char twin[320];
+    open_ok(&node, NULL);
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1}, NULL));
+    copy = node;
+    copy.seq = NULL;
+    (void)snprintf(data, sizeof(data), "%s/data", node.dir);
+    (void)snprintf(twin, sizeof(twin), "%s/twin", node.dir);
+    test_copy_tree(data, twin);
+    (void)snprintf(copy.conf.data_dir, sizeof(copy.conf.data_dir), "%s", twin);
+    CHECK_ERR(test_node_open(&copy, &fault), AG_ERR_BUSY);
+    /* The first one goes on as if nothing had been. */
+    CHECK_OK(send_result(&node, &(struct test_tx){.sender = 1, .nonce = 1}, NULL));
+    CHECK(test_step_to(&node, 1));
+    close_all(&node);
+}
+
 /* Two rows of the receipt index changed over: the node would answer for another's envelope. */
 static void swap_answers(void)
 {
@@ -424,6 +448,7 @@ static void signed_nonsense(void)
 
 static const struct ag_test_case cases[] = {
     {"the host reads the disk before the counter moves", read_the_disk},
+    {"the host runs two copies at once", two_copies_at_once},
     {"the host changes answers over", swap_answers},
     {"the host replaces what batches share", change_shared_parts},
     {"the deadline of a receipt is kept", deadline_of_a_slow_node},
