@@ -32,6 +32,10 @@ struct ag_batch_expect {
     bool has_number;
     uint64_t number;
     uint64_t now_ms; /* 0: judge evidence at the archived instant of the file */
+    /* Which chain of this id: anyone with such hardware can run the same program under the same
+     * chain id, and only the genesis (or a parent that is known) tells the chains apart. */
+    bool has_genesis;
+    struct ag_hash genesis;
 };
 
 AG_MUST_CHECK enum ag_err ag_batch_verify(struct ag_bytes file, const struct ag_policy *policy,

@@ -125,6 +125,21 @@ static enum ag_err check_bundle(struct judge *judge)
     return AG_OK;
 }
 
+/* The genesis is the bundle's, which the header names and evidence covers. */
+static void check_genesis(struct judge *judge, const struct ag_batch_expect *expect)
+{
+    const struct ag_hash *genesis = &judge->bundle.genesis;
+    char hex[2 * AG_HASH_SIZE + 1];
+    ag_hex_encode(AG_VIEW(genesis), hex);
+    if (expect == NULL || !expect->has_genesis) {
+        claim(judge, "genesis", AG_CLAIM_NOT_APPLICABLE, "%s; the caller expects none", hex);
+        return;
+    }
+    bool is_same = ag_bytes_equal(AG_VIEW(&expect->genesis), AG_VIEW(genesis));
+    claim(judge, "genesis", is_same ? AG_CLAIM_PASSED : AG_CLAIM_FAILED, "%s%s", hex,
+          is_same ? ", as expected" : ", not the expected one");
+}
+
 static enum ag_err check_signature(struct judge *judge, const char *name, enum ag_sig_alg alg,
                                    struct ag_bytes key, enum ag_tag tag, struct ag_bytes signature)
 {
@@ -224,6 +239,7 @@ static enum ag_err judge_all(struct judge *judge, struct ag_bytes bytes,
     check_place(judge, expect);
     check_time(judge, expect);
     AG_TRY(check_bundle(judge));
+    check_genesis(judge, expect);
     AG_TRY(check_signature(judge, "ML-DSA-87 signature", AG_SIG_MLDSA87, judge->bundle.mldsa87,
                            AG_TAG_BATCH_MLDSA, judge->file.mldsa87));
     AG_TRY(check_signature(judge, "SLH-DSA-SHA2-256s signature", AG_SIG_SLHDSA_SHA2_256S,

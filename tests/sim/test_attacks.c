@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can he do who owns host, disk, network and clock? Each case is an attack that must fail. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -446,6 +447,49 @@ static void signed_nonsense(void)
     close_all(&node);
 }
 
+/* The same program, on the same kind of hardware, under the same chain id, run by somebody else: a
+ * policy that names the program accepts both. Only the genesis tells them apart. */
+static void another_chain_of_the_same_id(void)
+{
+    struct test_node nodes[2];
+    struct ag_vec bytes;
+    ag_vec_init(&bytes, AG_LIMIT_BATCH_FILE_BYTES);
+    test_node_init(&nodes[0], NULL);
+    test_node_init(&nodes[1], NULL);
+    char sim[sizeof(nodes[0].conf.sim_dir)];
+    memcpy(sim, nodes[0].conf.sim_dir, sizeof(sim));
+    for (size_t i = 0; i < 2; i++) {
+        struct ag_fault fault = {0};
+        nodes[i].is_clocked = true;
+        memcpy(nodes[i].conf.sim_dir, sim, sizeof(sim));
+        CHECK_OK(test_node_open(&nodes[i], &fault));
+        CHECK_OK(send_result(&nodes[i], &(struct test_tx){.sender = 1}, NULL));
+        CHECK(test_step_to(&nodes[i], 1));
+        if (i == 0) {
+            /* One machine runs one node at a time; the second one is as good as another machine. */
+            CHECK_OK(ag_seq_batch_export(nodes[0].seq, 1, &bytes));
+            test_node_close(&nodes[0]);
+            char counters[400];
+            (void)snprintf(counters, sizeof(counters), "rm %s/sim/counter-*.bin", nodes[0].dir);
+            CHECK(system(counters) == 0);
+        }
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        struct ag_batch_verdict *verdict = NULL;
+        struct ag_batch_expect expect = {.has_genesis = i != 0};
+        struct ag_bundle bundle = nodes[i == 2 ? 1 : 0].bundle;
+        expect.genesis = bundle.genesis;
+        CHECK_OK(
+            ag_batch_verify(ag_vec_view(&bytes), nodes[1].seq->policy, &expect, NULL, &verdict));
+        CHECK(verdict->is_accepted == (i != 2));
+        ag_batch_verdict_close(verdict);
+    }
+    CHECK(!ag_bytes_equal(AG_VIEW(&nodes[0].bundle.genesis), AG_VIEW(&nodes[1].bundle.genesis)));
+    ag_vec_close(&bytes);
+    close_all(&nodes[1]);
+    test_node_remove(&nodes[0]);
+}
+
 static const struct ag_test_case cases[] = {
     {"the host reads the disk before the counter moves", read_the_disk},
     {"the host runs two copies at once", two_copies_at_once},
@@ -455,6 +499,7 @@ static const struct ag_test_case cases[] = {
     {"nothing runs after its expiry", run_after_expiry},
     {"nobody is struck for what another sealed", strikes_for_another},
     {"no place for a flag", place_for_a_flag},
+    {"another chain of the same id", another_chain_of_the_same_id},
     {"what a faulty node signs contradicts itself", signed_nonsense},
 };
 TEST_MAIN(cases)
