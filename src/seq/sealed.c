@@ -71,6 +71,7 @@ enum ag_err ag_seq_get_batch(struct ag_seq *seq, struct ag_store_tx *tx, uint64_
     uint8_t sizes[SIZES_SIZE];
     struct ag_store_u64 key = ag_store_u64(number);
     struct ag_bytes row;
+    AG_ENSURE((unsigned)part < AG_SEQ_BATCH_PARTS, AG_ERR_ARGUMENT);
     AG_TRY(ag_store_get(tx, AG_TABLE_BATCHES, AG_VIEW(&key), &row));
     AG_ENSURE(row.size >= SIZES_SIZE, AG_ERR_STORE_CORRUPT);
     memcpy(sizes, row.data, SIZES_SIZE); /* the page is the host's: read once */
