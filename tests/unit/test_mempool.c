@@ -4,7 +4,7 @@
 #include "test_mempool_node.h"
 
 /* Admission: what is taken in, and every refusal by name. The row, restarts and accounts are in
- * test_mempool_row.c. */
+ * test_mempool_row.c, our own failures and large numbers in test_mempool_many.c. */
 
 static struct node node;
 static struct ag_pool *workers;
@@ -720,102 +720,6 @@ static void refuses_by_asset_policy(void)
     ag_mempool_close(pool);
 }
 
-/* ---- our own failures ------------------------------------------------------------------------ */
-
-static void refuses_wrong_calls(void)
-{
-    struct ag_mempool *pool = open_default();
-    struct ag_admission item = {.bytes = {NULL, 0}};
-    struct ag_pool *wide = NULL;
-    CHECK_ERR(ag_mempool_admit(pool, workers, &item, AG_LIMIT_GROUP_COUNT + 1u, NODE_NOW),
-              AG_ERR_ARGUMENT);
-    CHECK_OK(ag_pool_open(NODE_LANES + 1, &wide)); /* more lanes than keys have */
-    CHECK_ERR(ag_mempool_admit(pool, wide, &item, 1, NODE_NOW), AG_ERR_ARGUMENT);
-    CHECK_ERR(ag_mempool_restore(pool, wide, NULL, 0, NULL), AG_ERR_ARGUMENT);
-    CHECK_OK(ag_mempool_admit(pool, workers, NULL, 0, NODE_NOW));
-    ag_pool_close(wide);
-    ag_mempool_close(pool);
-}
-
-static void allocations_fail(void)
-{
-    const struct ag_mempool_config config = node_config();
-    const struct ag_mempool_keys keys = node_keys(&node);
-    struct ag_mempool *pool = NULL;
-    enum ag_err err = AG_ERR_NO_MEMORY;
-    unsigned failures = 0;
-    while (err != AG_OK && failures < 100) {
-        ag_alloc_fail_nth(failures + 1u);
-        err = ag_mempool_open(&config, &keys, &pool, NULL);
-        CHECK(err == AG_OK || err == AG_ERR_NO_MEMORY);
-        CHECK((err == AG_OK) == (pool != NULL));
-        failures += err != AG_OK;
-    }
-    ag_alloc_fail_nth(0);
-    CHECK(failures > 8 && failures < 100);
-
-    struct order order = order_of(1, 0);
-    struct ag_vec vec = sealed(&order);
-    struct ag_admission item = {.bytes = ag_vec_view(&vec)};
-    struct ag_mempool_stats stats;
-    unsigned refused = 0;
-    for (unsigned nth = 1; nth < 10; nth++) {
-        ag_alloc_fail_nth(nth);
-        CHECK_OK(ag_mempool_admit(pool, workers, &item, 1, NODE_NOW));
-        ag_alloc_fail_nth(0);
-        if (item.result == AG_OK) {
-            break;
-        }
-        refused++;
-        CHECK_ERR(item.result, AG_ERR_NO_MEMORY);
-        ag_mempool_stats(pool, &stats);
-        CHECK_U64(stats.count, 0);
-        CHECK_U64(stats.bytes, 0);
-        CHECK_U64(stats.sender_count, 0);
-        CHECK_U64(stats.replay_count, 0);
-    }
-    CHECK(refused >= 2); /* the replay table and the copy of the envelope */
-    CHECK_OK(item.result);
-    ag_vec_close(&vec);
-    ag_mempool_close(pool);
-}
-
-/* One lane and four give the same results in the same order. */
-static void lanes_equal_serial(void)
-{
-    enum {
-        COUNT = 200
-    };
-    static struct ag_vec vecs[COUNT];
-    static struct ag_admission items[2][COUNT];
-    struct ag_pool *wide = NULL;
-    memset(items, 0, sizeof(items));
-    for (unsigned i = 0; i < COUNT; i++) {
-        struct order order = order_of(ag_test_random() % 20, ag_test_random() % 8);
-        order.clear_epoch = order.head.key_epoch = 1 + ag_test_random() % 2;
-        vecs[i] = sealed(&order);
-        vecs[i].data[ag_test_random() % vecs[i].size] ^= (uint8_t)(ag_test_random() % 4 == 0);
-    }
-    CHECK_OK(ag_pool_open(NODE_LANES, &wide));
-    for (unsigned run = 0; run < 2; run++) {
-        struct ag_mempool *pool = open_default();
-        for (unsigned i = 0; i < COUNT; i++) {
-            items[run][i].bytes = ag_vec_view(&vecs[i]);
-        }
-        CHECK_OK(ag_mempool_admit(pool, run == 0 ? workers : wide, items[run], COUNT, NODE_NOW));
-        ag_mempool_close(pool);
-    }
-    unsigned accepted = 0;
-    for (unsigned i = 0; i < COUNT; i++) {
-        CHECK_ERR(items[1][i].result, items[0][i].result);
-        CHECK_U64(items[1][i].admission, items[0][i].admission);
-        accepted += items[0][i].result == AG_OK;
-        ag_vec_close(&vecs[i]);
-    }
-    CHECK(accepted > 20 && accepted < COUNT);
-    ag_pool_close(wide);
-}
-
 static const struct ag_test_case cases[] = {
     {"refuses a bad configuration", refuses_a_bad_configuration},
     {"refuses what belongs together", refuses_what_belongs_together},
@@ -835,9 +739,6 @@ static const struct ag_test_case cases[] = {
     {"refuses a nonce again", refuses_a_nonce_again},
     {"refuses kinds it does not run", refuses_kinds_it_does_not_run},
     {"refuses by asset policy", refuses_by_asset_policy},
-    {"refuses wrong calls", refuses_wrong_calls},
-    {"allocations fail", allocations_fail},
-    {"lanes equal serial", lanes_equal_serial},
 };
 
 int main(int argc, char **argv)
