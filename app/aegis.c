@@ -68,13 +68,13 @@ static const char *const option_help[] = {
 
 static void print_overview(FILE *to)
 {
-    fprintf(to, "aegis: a post-quantum sequencer's command line\n\nusage: aegis COMMAND "
-                "[OPTION...]\n\n");
+    (void)fprintf(to, "aegis: a post-quantum sequencer's command line\n\nusage: aegis COMMAND "
+                      "[OPTION...]\n\n");
     for (size_t i = 0; i < cli_command_count; i++) {
-        fprintf(to, "  %-16s %s\n", cli_commands[i].name, cli_commands[i].summary);
+        (void)fprintf(to, "  %-16s %s\n", cli_commands[i].name, cli_commands[i].summary);
     }
-    fprintf(to,
-            "\nEvery command takes --json, --dir DIR and --help. Exit status: 0 done, 1 a verdict"
+    (void)fprintf(
+        to, "\nEvery command takes --json, --dir DIR and --help. Exit status: 0 done, 1 a verdict"
             " said no,\n2 wrong usage, 3 input, 4 denied, 5 limit (retry), 6 system, 7 corrupt, "
             "8 unsupported.\n");
 }
@@ -91,17 +91,17 @@ static bool takes(const struct cli_command *command, const char *option)
 
 static void print_help(const struct cli_command *command)
 {
-    printf("aegis %s: %s\n\nusage: aegis %s%s%s\n\n", command->name, command->summary,
-           command->name, command->arguments[0] == '\0' ? "" : " ", command->arguments);
+    (void)printf("aegis %s: %s\n\nusage: aegis %s%s%s\n\n", command->name, command->summary,
+                 command->name, command->arguments[0] == '\0' ? "" : " ", command->arguments);
     for (size_t i = 0; i < CLI_OPT_TOTAL; i++) {
         if (takes(command, cli_option_name((enum cli_option)i))) {
-            printf("  --%s%s\n        %s\n", cli_option_name((enum cli_option)i),
-                   long_options[i].has_arg != 0 ? " VALUE" : "", option_help[i]);
+            (void)printf("  --%s%s\n        %s\n", cli_option_name((enum cli_option)i),
+                         long_options[i].has_arg != 0 ? " VALUE" : "", option_help[i]);
         }
     }
 }
 
-/* ---- which command ------------------------------------------------------------------------------- */
+/* ---- which command --------------------------------------------------------------------------- */
 
 /* How many of the command's words the arguments begin with; 0 unless all of them do. */
 static int match(const struct cli_command *command, int argc, char *const *argv)
@@ -138,8 +138,8 @@ static bool print_group(FILE *to, const char *word)
     for (size_t i = 0; i < cli_command_count; i++) {
         const char *name = cli_commands[i].name;
         if (length != 0 && strncmp(name, word, length) == 0 && name[length] == ' ') {
-            fprintf(to, "%s  %-16s %s\n", has_any ? "" : "which one?\n", name,
-                    cli_commands[i].summary);
+            (void)fprintf(to, "%s  %-16s %s\n", has_any ? "" : "which one?\n", name,
+                          cli_commands[i].summary);
             has_any = true;
         }
     }
@@ -154,16 +154,16 @@ static int refuse_command(int argc, char *const *argv)
     if (wants_help && print_group(stdout, word)) {
         return CLI_DONE;
     }
-    fprintf(stderr, "aegis: ");
+    (void)fprintf(stderr, "aegis: ");
     if (word[0] == '-') {
-        fprintf(stderr, "options stand behind the command; see aegis --help\n");
+        (void)fprintf(stderr, "options stand behind the command; see aegis --help\n");
     } else if (!print_group(stderr, word)) {
-        fprintf(stderr, "no command \"%s\"; see aegis --help\n", word);
+        (void)fprintf(stderr, "no command \"%s\"; see aegis --help\n", word);
     }
     return CLI_USAGE;
 }
 
-/* ---- its options --------------------------------------------------------------------------------- */
+/* ---- its options ----------------------------------------------------------------------------- */
 
 static bool take_argument(struct cli *cli, char *argument)
 {
@@ -211,6 +211,7 @@ static bool parse_options(struct cli *cli, int argc, char **argv)
     opterr = 0;
     for (;;) {
         /* The dash hands over arguments in their order, whatever the environment asks of getopt. */
+        /* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         int option = getopt_long(argc, argv, "-:h", long_options, NULL);
         if (option == -1) {
             break;
@@ -253,6 +254,7 @@ static bool find_places(struct cli *cli)
     if (dir != NULL) {
         printed = snprintf(cli->dir, sizeof(cli->dir), "%s", dir);
     } else {
+        /* One thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         const struct passwd *user = getpwuid(getuid());
         printed =
             snprintf(cli->dir, sizeof(cli->dir), "%s/.aegis", user == NULL ? "." : user->pw_dir);
@@ -292,7 +294,7 @@ int main(int argc, char **argv)
     const struct ag_host *host = ag_host_system();
     bool is_locked = false;
     if (ag_crypto_harden(AG_HARDEN_CLIENT, argv, &is_locked) != AG_OK) {
-        fprintf(stderr, "aegis: the process could not be hardened\n");
+        (void)fprintf(stderr, "aegis: the process could not be hardened\n");
         return CLI_ERROR_BASE + AG_CLASS_HOST;
     }
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

@@ -79,20 +79,20 @@ static void print_hint(enum ag_err err)
         break;
     }
     if (hint != NULL) {
-        fprintf(stderr, "%s\n", hint);
+        (void)fprintf(stderr, "%s\n", hint);
     }
 }
 
 static int fail(const char *what, enum ag_err err, const struct ag_fault *fault)
 {
-    fprintf(stderr, "aegisd: %s: %s", what, ag_err_text(err));
+    (void)fprintf(stderr, "aegisd: %s: %s", what, ag_err_text(err));
     if (fault != NULL && fault->field != NULL && fault->has_limit) {
-        fprintf(stderr, " (%s: wanted %llu, got %llu)", fault->field,
-                (unsigned long long)fault->limit, (unsigned long long)fault->got);
+        (void)fprintf(stderr, " (%s: wanted %llu, got %llu)", fault->field,
+                      (unsigned long long)fault->limit, (unsigned long long)fault->got);
     } else if (fault != NULL && fault->field != NULL) {
-        fprintf(stderr, " (%s)", fault->field);
+        (void)fprintf(stderr, " (%s)", fault->field);
     }
-    fprintf(stderr, " [%s]\n", ag_err_name(err));
+    (void)fprintf(stderr, " [%s]\n", ag_err_name(err));
     print_hint(err);
     return 2 + (int)ag_err_class(err);
 }
@@ -207,7 +207,8 @@ static int run(struct node *node, bool is_locked)
     struct ag_fault fault = {0};
     sigset_t old;
     if (!make_directory(node->conf.data_dir)) {
-        fprintf(stderr, "aegisd: data_dir %s: %s [IO]\n", node->conf.data_dir, strerror(errno));
+        (void)fprintf(stderr, "aegisd: data_dir %s: %s [IO]\n", node->conf.data_dir,
+                      strerrordesc_np(errno));
         return 2 + AG_CLASS_HOST;
     }
     ag_log(AG_LOG_INFO, "node.starting", ag_kv_text("crypto", ag_crypto_version()),
@@ -230,9 +231,9 @@ static int help(void)
 {
     struct ag_vec text AG_SCOPED(ag_vec_close);
     ag_vec_init(&text, 1u << 20);
-    printf("aegisd: the Aegis node\n\n"
-           "usage: aegisd [--config FILE] [--KEY VALUE...]\n"
-           "       aegisd --print-config | --print-policy | --version [same flags]\n\n");
+    (void)printf("aegisd: the Aegis node\n\n"
+                 "usage: aegisd [--config FILE] [--KEY VALUE...]\n"
+                 "       aegisd --print-config | --print-policy | --version [same flags]\n\n");
     return print_vec(ag_conf_write_help(&text), &text);
 }
 
@@ -275,7 +276,7 @@ int main(int argc, char **argv)
         return help();
     }
     if (take_word(&argc, argv, "--version")) {
-        printf("aegisd %s, %s\n", AEGIS_VERSION, ag_crypto_version());
+        (void)printf("aegisd %s, %s\n", AEGIS_VERSION, ag_crypto_version());
         return 0;
     }
 #ifdef AG_FAILPOINTS
@@ -292,7 +293,7 @@ int main(int argc, char **argv)
     const char *path = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
     err = ag_conf_load(path, (size_t)(argc - 1), argv + 1, &node.conf, &fault);
     if (err != AG_OK) {
-        fprintf(stderr, "aegisd: %s\n", fault.text);
+        (void)fprintf(stderr, "aegisd: %s\n", fault.text);
         return 2 + (int)ag_err_class(err);
     }
     ag_log_configure((enum ag_log_level)node.conf.log_level, node.conf.log_json);

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- options ------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 bool cli_has(const struct cli *cli, enum cli_option option)
 {
@@ -47,7 +47,7 @@ bool cli_number(struct cli *cli, enum cli_option option, uint64_t fallback, uint
     return true;
 }
 
-/* ---- errors -------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 void cli_printable(const char *text, char *out, size_t size)
 {
@@ -57,7 +57,11 @@ void cli_printable(const char *text, char *out, size_t size)
         /* C0, DEL, and C1 as UTF-8 writes it: c2 80 to c2 9f. */
         bool is_c1 = byte == 0xc2u && (unsigned char)text[i + 1] >= 0x80u &&
                      (unsigned char)text[i + 1] <= 0x9fu;
-        out[length++] = byte < 0x20u || byte == 0x7fu || is_c1 ? '?' : text[i];
+        bool is_steering = byte < 0x20u || byte == 0x7fu || is_c1;
+        out[length++] = text[i];
+        if (is_steering) {
+            out[length - 1] = '?';
+        }
         i += is_c1 ? 1u : 0u;
     }
     if (size != 0) {
@@ -111,7 +115,7 @@ static void print_json_problem(const struct cli *cli, const struct problem *prob
     ag_json_end(&out);
     ag_json_end(&out);
     if (ag_json_finish(&out) == AG_OK) {
-        fprintf(stderr, "%.*s\n", (int)text.size, (const char *)text.data);
+        (void)fprintf(stderr, "%.*s\n", (int)text.size, (const char *)text.data);
     }
 }
 
@@ -131,21 +135,21 @@ int cli_fail(struct cli *cli, enum ag_err err, const struct ag_fault *fault, con
         print_json_problem(cli, &problem);
         return status;
     }
-    fprintf(stderr, "aegis %s: %s%s%s", cli->command->name, what == NULL ? "" : what,
-            what == NULL ? "" : ": ", ag_err_text(err));
+    (void)fprintf(stderr, "aegis %s: %s%s%s", cli->command->name, what == NULL ? "" : what,
+                  what == NULL ? "" : ": ", ag_err_text(err));
     if (fault != NULL && fault->field != NULL) {
         char field[128];
         cli_printable(fault->field, field, sizeof(field));
-        fprintf(stderr, " (%s", field);
+        (void)fprintf(stderr, " (%s", field);
         if (fault->has_limit) {
-            fprintf(stderr, ": limit %llu, got %llu", (unsigned long long)fault->limit,
-                    (unsigned long long)fault->got);
+            (void)fprintf(stderr, ": limit %llu, got %llu", (unsigned long long)fault->limit,
+                          (unsigned long long)fault->got);
         }
-        fprintf(stderr, ")");
+        (void)fprintf(stderr, ")");
     }
-    fprintf(stderr, " [%s]\n", ag_err_name(err));
+    (void)fprintf(stderr, " [%s]\n", ag_err_name(err));
     if (hint != NULL) {
-        fprintf(stderr, "%s\n", hint);
+        (void)fprintf(stderr, "%s\n", hint);
     }
     return status;
 }
@@ -168,8 +172,8 @@ int cli_usage(struct cli *cli, const char *format, ...)
     } else {
         char printable[512];
         cli_printable(message, printable, sizeof(printable));
-        fprintf(stderr, "aegis %s: %s\n%s\nSee aegis %s --help.\n", command->name, printable, hint,
-                command->name);
+        (void)fprintf(stderr, "aegis %s: %s\n%s\nSee aegis %s --help.\n", command->name, printable,
+                      hint, command->name);
     }
     return CLI_USAGE;
 }
@@ -189,14 +193,15 @@ void cli_progress(const struct cli *cli, const char *format, ...)
     (void)fputc('\n', stderr);
 }
 
-/* ---- output -------------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 int cli_write_file(struct cli *cli, const char *path, struct ag_bytes bytes, unsigned mode)
 {
     errno = 0;
     enum ag_err err = ag_file_write(path, bytes, mode);
-    return err == AG_OK ? CLI_DONE
-                        : cli_fail(cli, err, NULL, path, errno == 0 ? NULL : strerror(errno));
+    return err == AG_OK
+               ? CLI_DONE
+               : cli_fail(cli, err, NULL, path, errno == 0 ? NULL : strerrordesc_np(errno));
 }
 
 /* What is said on standard output when the result itself went to a file. */
@@ -263,7 +268,7 @@ void cli_time(uint64_t instant_ms, char out[CLI_TIME_SIZE])
     (void)snprintf(out, CLI_TIME_SIZE, "%s.%03uZ", date, (unsigned)(instant_ms % 1000u));
 }
 
-/* ---- files --------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 void cli_path(const struct cli *cli, const char *name, char *out, size_t size)
 {
@@ -312,7 +317,7 @@ int cli_read_file(struct cli *cli, const char *path, const char *what, size_t li
         return cli_fail(cli, AG_ERR_WIRE_LIMIT, &fault, name, NULL);
     }
     if (err != AG_OK) {
-        return cli_fail(cli, err, NULL, name, errno == 0 ? NULL : strerror(errno));
+        return cli_fail(cli, err, NULL, name, errno == 0 ? NULL : strerrordesc_np(errno));
     }
     if (out->size == 0) {
         return cli_fail(cli, AG_ERR_WIRE_SHORT, NULL, name, "It is empty.");

@@ -6,8 +6,8 @@
  *
  * Owns:    a struct cli lives for one run of the program.
  * Threads: one.
- * Fails:   a command returns an exit status: 0 done, 1 a verdict said no, 2 wrong usage, and one for
- *          each class of error (docs/spec/errors.md). Whoever returns another status than 0 has
+ * Fails:   a command returns an exit status: 0 done, 1 a verdict said no, 2 wrong usage, and one
+ *          for each class of error (docs/spec/errors.md). Whoever returns another status than 0 has
  *          printed why. With --json, standard output carries exactly one JSON document or nothing,
  *          and an error is one JSON document on standard error.
  * Not:     no environment variable is read, and what a node says is never printed raw. */
@@ -24,7 +24,8 @@ enum {
     CLI_ERROR_BASE = 2, /* plus enum ag_err_class: INPUT 3, DENIED 4, LIMIT 5, HOST 6, ... */
 };
 
-/* Every option of every command; a command names those it takes. X(NAME, "name", takes value, help) */
+/* Every option of every command; a command names those it takes.
+ * X(NAME, "name", takes value, help) */
 #define CLI_OPTIONS(X)                                                                             \
     X(JSON, "json", 0, "print JSON")                                                               \
     X(HELP, "help", 0, "print this")                                                               \
@@ -105,7 +106,7 @@ int cli_usage(struct cli *cli, const char *format, ...) AG_PRINTF(2, 3);
 /* Tells a person at a terminal, or one who has waited for a second, what is going on. */
 void cli_progress(const struct cli *cli, const char *format, ...) AG_PRINTF(2, 3);
 
-/* ---- output -------------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 /* Writes a file whole or not at all; prints and returns a status other than CLI_DONE. */
 int cli_write_file(struct cli *cli, const char *path, struct ag_bytes bytes, unsigned mode);
@@ -124,7 +125,7 @@ void cli_printable(const char *text, char *out, size_t size);
 #define CLI_TIME_SIZE 32u
 void cli_time(uint64_t instant_ms, char out[CLI_TIME_SIZE]);
 
-/* ---- files --------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Path of a file in the directory of this user. */
 void cli_path(const struct cli *cli, const char *name, char *out, size_t size);
@@ -136,7 +137,7 @@ int cli_read_file(struct cli *cli, const char *path, const char *what, size_t li
 struct ag_policy *cli_policy(struct cli *cli, int *out_status);
 void cli_policy_cleanup(struct ag_policy **policy); /* for AG_SCOPED */
 
-/* ---- the way to a node (client.c) --------------------------------------------------------------- */
+/* ---- the way to a node (client.c) ------------------------------------------------------------ */
 
 struct client;
 /* Prints and returns a status other than CLI_DONE on failure. Does not connect yet. */
@@ -145,8 +146,8 @@ int client_open(struct cli *cli, struct client **out);
 int client_open_operator(struct cli *cli, struct client **out);
 void client_close(struct client *client);
 void client_cleanup(struct client **client); /* for AG_SCOPED */
-/* One JSON-RPC call with `params` (JSON text). The result lives until the next call. An error of the
- * node is returned as its own code, with its field and limit in client_fault. */
+/* One JSON-RPC call with `params` (JSON text). The result lives until the next call. An error of
+ * the node is returned as its own code, with its field and limit in client_fault. */
 AG_MUST_CHECK enum ag_err client_call(struct client *client, const char *method,
                                       struct ag_bytes params,
                                       const struct ag_json_value **out_result);
@@ -191,7 +192,7 @@ int cli_simple_call(struct cli *cli, const char *method, struct ag_bytes params)
 AG_MUST_CHECK enum ag_err cli_print_evidence(struct cli *cli, const char *title,
                                              const struct ag_verdict *verdict);
 
-/* ---- commands ------------------------------------------------------------------------------------ */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 int cmd_init(struct cli *cli);
 int cmd_run(struct cli *cli);

@@ -26,7 +26,7 @@ struct client {
     uint64_t next_id;
 };
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* Whether the URL names this machine: the token is for no other, since it travels in the clear and
  * whoever reads it commands the node. */
@@ -140,7 +140,7 @@ const struct ag_fault *client_fault(const struct client *client)
     return &client->fault;
 }
 
-/* ---- calls --------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* The node's own code for what went wrong, or NET_PROTOCOL when it sends none that we know. */
 static enum ag_err read_error(struct client *client, const struct ag_json_value *error)
@@ -302,7 +302,7 @@ enum ag_err client_hex(const struct ag_json_value *object, const char *key, size
     return ag_vec_append(out, bytes);
 }
 
-/* ---- identity ------------------------------------------------------------------------------------ */
+/* ---- identity -------------------------------------------------------------------------------- */
 
 void client_identity_cleanup(struct identity **identity)
 {
@@ -367,8 +367,8 @@ static int refuse_identity(struct cli *cli, const struct identity *identity)
     if (!cli_has(cli, CLI_OPT_JSON)) {
         size_t start = cli->text.size;
         if (cli_print_evidence(cli, "the node's evidence", &identity->verdict) == AG_OK) {
-            fprintf(stderr, "%.*s", (int)(cli->text.size - start),
-                    (const char *)cli->text.data + start);
+            (void)fprintf(stderr, "%.*s", (int)(cli->text.size - start),
+                          (const char *)cli->text.data + start);
         }
         cli->text.size = start;
     }

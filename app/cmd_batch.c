@@ -11,7 +11,7 @@
 
 #define COUNT_DEFAULT 20u
 
-/* ---- reading from a node ------------------------------------------------------------------------- */
+/* ---- reading from a node --------------------------------------------------------------------- */
 
 static uint64_t number_of(const struct ag_json_value *object, const char *key)
 {
@@ -83,7 +83,7 @@ int cmd_batch_list(struct cli *cli)
                                       : cli_end(cli, print_batches(cli, result));
 }
 
-/* ---- one batch ----------------------------------------------------------------------------------- */
+/* ---- one batch ------------------------------------------------------------------------------- */
 
 static enum ag_err print_outcomes(struct cli *cli, const struct ag_json_value *list, uint64_t all)
 {
@@ -194,7 +194,7 @@ int cmd_batch_export(struct cli *cli)
     return err == AG_OK ? cli_flush(cli) : client_fail(cli, client, err, path);
 }
 
-/* ---- judging a file ------------------------------------------------------------------------------ */
+/* ---- judging a file -------------------------------------------------------------------------- */
 
 static int read_expectations(struct cli *cli, struct ag_batch_expect *expect)
 {

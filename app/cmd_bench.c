@@ -89,8 +89,8 @@ static enum ag_err measure(struct bench *bench, const char *name,
         ag_json_put_u64(&bench->json, name, each_ns);
         return AG_OK;
     }
-    printf("%-34s %12.3f us  %12.0f per second and core\n", name, (double)each_ns / 1000.0,
-           1e9 / (double)(each_ns == 0 ? 1 : each_ns));
+    (void)printf("%-34s %12.3f us  %12.0f per second and core\n", name, (double)each_ns / 1000.0,
+                 1e9 / (double)(each_ns == 0 ? 1 : each_ns));
     return fflush(stdout) == 0 ? AG_OK : AG_ERR_IO;
 }
 

@@ -89,7 +89,9 @@ static enum ag_err take_piece(void *context, struct ag_bytes piece)
             enum ag_err err = take_line(listener);
             listener->line.size = 0;
             AG_TRY(err);
-        } else if (byte != 0) {
+        } else {
+            /* No text of ours holds a NUL; it must not end one either. */
+            byte = byte == 0 ? '?' : byte;
             AG_TRY(ag_vec_append(&listener->line, ag_bytes_of(&byte, 1)));
         }
     }

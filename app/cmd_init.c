@@ -26,7 +26,7 @@ struct places {
     bool has_made_dir;
 };
 
-/* ---- the configuration --------------------------------------------------------------------------- */
+/* ---- the configuration ----------------------------------------------------------------------- */
 
 /* A value in the quotes of the configuration file. */
 static enum ag_err put_quoted(struct ag_vec *out, const char *key, const char *value,
@@ -55,7 +55,7 @@ static enum ag_err make_config(struct cli *cli, uint64_t chain_id, struct ag_vec
     return put_quoted(out, "sim_dir", cli->dir, "/sim-hardware");
 }
 
-/* ---- the policy ---------------------------------------------------------------------------------- */
+/* ---- the policy ------------------------------------------------------------------------------ */
 
 /* What the daemon printed, and how it ended. */
 struct answer {
@@ -170,7 +170,7 @@ static int make_policy(struct cli *cli, struct places *places)
     return status;
 }
 
-/* ---- the directory ------------------------------------------------------------------------------- */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 /* Makes the directory if need be, and its name absolute: a node may be started from anywhere. */
 static int enter(struct cli *cli, struct places *places)
@@ -183,11 +183,11 @@ static int enter(struct cli *cli, struct places *places)
     if (mkdir(cli->dir, 0700) == 0) {
         places->has_made_dir = true;
     } else if (errno != EEXIST) {
-        return cli_fail(cli, AG_ERR_IO, NULL, cli->dir, strerror(errno));
+        return cli_fail(cli, AG_ERR_IO, NULL, cli->dir, strerrordesc_np(errno));
     }
     char *absolute AG_SCOPED(ag_free_cleanup) = ag_alloc(PATH_MAX);
     if (absolute == NULL || realpath(cli->dir, absolute) == NULL || access(cli->dir, W_OK) != 0) {
-        return cli_fail(cli, AG_ERR_IO, NULL, cli->dir, strerror(errno));
+        return cli_fail(cli, AG_ERR_IO, NULL, cli->dir, strerrordesc_np(errno));
     }
     int length = snprintf(cli->dir, sizeof(cli->dir), "%s", absolute);
     if (length < 0 || (size_t)length + sizeof("/sim-hardware") >= sizeof(cli->dir)) {
@@ -217,7 +217,7 @@ static int write_both(struct cli *cli, struct places *places, uint64_t chain_id)
     }
     if (status == CLI_DONE && (rename(places->policy_new, places->policy) != 0 ||
                                rename(places->config_new, places->config) != 0)) {
-        status = cli_fail(cli, AG_ERR_IO, NULL, places->config, strerror(errno));
+        status = cli_fail(cli, AG_ERR_IO, NULL, places->config, strerrordesc_np(errno));
     }
     return status;
 }

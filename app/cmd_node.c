@@ -18,7 +18,7 @@ int cmd_run(struct cli *cli)
     cli_path(cli, "aegis.conf", config, sizeof(config));
     if (access(config, R_OK) != 0) {
         return cli_fail(cli, errno == ENOENT ? AG_ERR_NOT_FOUND : AG_ERR_IO, NULL, config,
-                        errno == ENOENT ? "Make one with `aegis init`." : strerror(errno));
+                        errno == ENOENT ? "Make one with `aegis init`." : strerrordesc_np(errno));
     }
     arguments[count++] = program;
     arguments[count++] = flag;
@@ -31,7 +31,7 @@ int cmd_run(struct cli *cli)
     bool is_missing = errno == ENOENT;
     return cli_fail(cli, is_missing ? AG_ERR_NOT_FOUND : AG_ERR_IO, NULL, program,
                     is_missing ? "The node's program is expected beside this one."
-                               : strerror(errno));
+                               : strerrordesc_np(errno));
 }
 
 static int call_and_print(struct cli *cli, struct client *client, const char *method,
@@ -52,7 +52,7 @@ int cli_simple_call(struct cli *cli, const char *method, struct ag_bytes params)
     return status == CLI_DONE ? call_and_print(cli, client, method, params) : status;
 }
 
-/* ---- status, order ------------------------------------------------------------------------------- */
+/* ---- status, order --------------------------------------------------------------------------- */
 
 int cmd_status(struct cli *cli)
 {

@@ -7,7 +7,7 @@
 #include "cmd_tx_i.h"
 #include "wire/wire.h"
 
-/* ---- get ----------------------------------------------------------------------------------------- */
+/* ---- get ------------------------------------------------------------------------------------- */
 
 /* The receipt in the answer to a call, as bytes appended to `out`. */
 static enum ag_err fetch(struct client *client, const char *method, const char *params,
@@ -58,7 +58,7 @@ int cmd_receipt_get(struct cli *cli)
                         : client_fail(cli, client, err, "the receipt");
 }
 
-/* ---- verify -------------------------------------------------------------------------------------- */
+/* ---- verify ---------------------------------------------------------------------------------- */
 
 struct report {
     const char *kind; /* NULL: no receipt of any kind */
@@ -212,13 +212,13 @@ static enum ag_err undo_hex(struct ag_vec *receipt)
     struct ag_arena arena AG_SCOPED(ag_arena_close);
     struct ag_bytes bytes;
     size_t size = receipt->size;
+    ag_arena_init(&arena, AG_LIMIT_RECEIPT_BYTES + 4096u);
     if (size < 2 || memcmp(receipt->data, "0x", 2) != 0) {
         return AG_OK;
     }
     while (size > 0 && (receipt->data[size - 1] == '\n' || receipt->data[size - 1] == '\r')) {
         size--;
     }
-    ag_arena_init(&arena, AG_LIMIT_RECEIPT_BYTES + 4096u);
     AG_TRY(ag_hex_decode_arena((const char *)receipt->data, size, AG_LIMIT_RECEIPT_BYTES, &arena,
                                &bytes));
     receipt->size = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tx make, seal, send, status: a transaction on its way in. Everything that the user says is checked
+/* tx seal, send, status: a transaction on its way in. Everything that the user says is checked
  * before the node hears of it, and everything that the node says before the user does. */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #define WAIT_LIMIT_MS     120000u
 #define WAIT_STEP_MS      100u
 
-/* ---- the head ------------------------------------------------------------------------------------ */
+/* ---- the head -------------------------------------------------------------------------------- */
 
 static uint64_t saturate(const struct ag_u256 *value)
 {
@@ -91,7 +91,7 @@ static void fill_head(const struct ag_eth_tx *tx, struct ag_head *head)
     head->payload_kind = AG_PAYLOAD_ETHEREUM;
 }
 
-/* ---- sealing ------------------------------------------------------------------------------------- */
+/* ---- sealing --------------------------------------------------------------------------------- */
 
 /* One transaction under way. */
 struct job {
@@ -220,7 +220,7 @@ int cmd_tx_seal(struct cli *cli)
     return cli_end(cli, cli_json_end(cli, &out));
 }
 
-/* ---- sending ------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static enum ag_err call_with_envelope(struct job *job, const struct ag_json_value **out)
 {
@@ -376,8 +376,8 @@ static enum ag_err print_json(struct cli *cli, const struct job *job,
 static int finish_waiting(struct cli *cli, struct job *job)
 {
     struct ag_vec bytes AG_SCOPED(ag_vec_close);
-    struct ag_outcome_receipt receipt;
-    struct ag_batch_header header;
+    struct ag_outcome_receipt receipt = {.outcome = {0}};
+    struct ag_batch_header header = {.number = 0};
     struct ag_fault fault = {0};
     ag_vec_init(&bytes, AG_LIMIT_RECEIPT_BYTES);
     enum ag_err err = wait_for_outcome(cli, job, &bytes);
@@ -429,7 +429,7 @@ int cmd_tx_send(struct cli *cli)
                                                    : print_promise(cli, job, false));
 }
 
-/* ---- status -------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 bool cli_id_params(const char *text, char out[CLI_ID_PARAMS_SIZE])
 {

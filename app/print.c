@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-/* ---- an answer of a node ------------------------------------------------------------------------------------ */
+/* ---- an answer of a node --------------------------------------------------------------------- */
 
 static bool ends_in(const char *text, const char *end)
 {
@@ -91,7 +91,7 @@ int cli_print_result(struct cli *cli, const struct ag_json_value *result)
     return cli_end(cli, cli_json_end(cli, &out));
 }
 
-/* ---- a verdict on evidence ----------------------------------------------------------------------- */
+/* ---- a verdict on evidence ------------------------------------------------------------------- */
 
 static const char *mark(enum ag_claim_result result)
 {

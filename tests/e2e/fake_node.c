@@ -47,8 +47,8 @@ struct fake {
 
 static void die(const char *what)
 {
-    fprintf(stderr, "fake_node: %s\n", what);
-    exit(1);
+    (void)fprintf(stderr, "fake_node: %s\n", what);
+    exit(1); /* One thread. NOLINT(concurrency-mt-unsafe) */
 }
 
 static void append(struct text *text, const char *data, size_t size)
@@ -219,11 +219,12 @@ static void serve_proxy(const struct fake *fake, int fd, const struct text *requ
 static void serve_endless(int fd, int is_slow)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
-    static const char zeros[65536] = {' '};
+    static char spaces[65536];
     const struct timespec pause = {0, 100000000};
+    memset(spaces, ' ', sizeof(spaces));
     send_text(fd, head, sizeof(head) - 1);
     for (;;) {
-        if (send(fd, zeros, is_slow ? 1 : sizeof(zeros), MSG_NOSIGNAL) <= 0) {
+        if (send(fd, spaces, is_slow ? 1 : sizeof(spaces), MSG_NOSIGNAL) <= 0) {
             return;
         }
         if (is_slow) {
@@ -283,7 +284,7 @@ static int listen_somewhere(void)
         listen(fd, 16) != 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
         die("cannot listen");
     }
-    printf("%u\n", (unsigned)ntohs(address.sin_port));
+    (void)printf("%u\n", (unsigned)ntohs(address.sin_port));
     (void)fflush(stdout);
     return fd;
 }

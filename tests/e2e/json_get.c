@@ -3,8 +3,9 @@
  *
  *   json_get [PATH...]     PATH as in claims.*.reason
  *
- * Prints the value of each path on a line: text as it is, numbers, yes or no, and the count of a list
- * or object. Exit status 1 when the input is not JSON, a path leads nowhere, or a text is empty. */
+ * Prints the value of each path on a line: text as it is, numbers, yes or no, and the count of a
+ * list or object. Exit status 1 when the input is not JSON, a path leads nowhere, or a text is
+ * empty. */
 #include <stdio.h>
 #include <string.h>
 
@@ -52,23 +53,23 @@ static bool print_value(const struct ag_json_value *value)
     const char *text = ag_json_string(value, NULL);
     switch (ag_json_type(value)) {
     case AG_JSON_STRING:
-        printf("%s\n", text);
+        (void)printf("%s\n", text);
         return text[0] != '\0';
     case AG_JSON_NUMBER:
         if (ag_json_i64(value, &number) != AG_OK) {
             return false;
         }
-        printf("%lld\n", (long long)number);
+        (void)printf("%lld\n", (long long)number);
         return true;
     case AG_JSON_BOOL:
-        printf("%s\n", ag_json_bool(value, false) ? "yes" : "no");
+        (void)printf("%s\n", ag_json_bool(value, false) ? "yes" : "no");
         return true;
     case AG_JSON_NULL:
-        printf("null\n");
+        (void)printf("null\n");
         return true;
     case AG_JSON_ARRAY:
     case AG_JSON_OBJECT:
-        printf("%zu\n", ag_json_count(value));
+        (void)printf("%zu\n", ag_json_count(value));
         return true;
     }
     return false;
@@ -97,7 +98,7 @@ static bool print_path(const struct ag_json_value *root, const char *path)
         is_fine = print_value(now->items[i]);
     }
     if (!is_fine) {
-        fprintf(stderr, "json_get: %s leads nowhere\n", path);
+        (void)fprintf(stderr, "json_get: %s leads nowhere\n", path);
     }
     return is_fine;
 }
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
     ag_vec_init(&text, AG_LIMIT_JSON_BYTES);
     if (ag_file_read("/dev/stdin", AG_LIMIT_JSON_BYTES, &text) != AG_OK ||
         ag_json_parse(ag_vec_view(&text), &document) != AG_OK) {
-        fprintf(stderr, "json_get: not one JSON document\n");
+        (void)fprintf(stderr, "json_get: not one JSON document\n");
         return 1;
     }
     for (int i = 1; i < argc; i++) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # Wrong usage of every command, and wrong words in every option.
 
 commands=()
@@ -33,26 +33,26 @@ done <<'TABLE'
 tx send: no recipient|2|--to ADDRESS|
 tx send: a short recipient|2|20 bytes|--to 0x1234
 tx send: a recipient that is not hex|2|20 bytes|--to 0xzz000000000000000000000000000000000a1ce5
-tx send: two recipients|2|--to is given twice|--to $to --to $to
+tx send: two recipients|2|--to is given twice|--to "$to" --to "$to"
 tx send: an empty recipient|2|--to is empty|--to ''
 tx send: no value behind an option|2|needs a value|--to
-tx send: a flag of another command|2|takes no --parent|--to $to --parent 00
-tx send: value that is no number|2|--value "lots"|--to $to --value lots
-tx send: negative value|2|--value "-1"|--to $to --value -1
-tx send: value of 2^64|2|--value "18446744073709551616"|--to $to --value 18446744073709551616
-tx send: fractional fee|2|--priority-fee|--to $to --priority-fee 1.5
-tx send: a nonce with a space|2|--nonce|--to $to --nonce ' 1'
-tx send: the largest nonce there is not|2|--nonce|--to $to --nonce 18446744073709551615
-tx send: gas in hex without digits|2|--gas "0x"|--to $to --gas 0x
-tx send: risk over 10000|2|--risk "10001"|--to $to --risk 10001
-tx send: expiry over a day|2|--expires-in|--to $to --expires-in 86401
-tx send: KEM over 16 bits|2|--suite|--to $to --suite 65536
-tx send: a short asset|2|--asset|--to $to --asset 0x12
-tx send: an asset twice|2|--asset|--to $to --asset $zeros,$zeros
-tx send: an asset and a comma|2|--asset|--to $to --asset $zeros,
-tx send: odd hex data|3|--data|--to $to --data 0x123
-tx send: timeout 0|2|--timeout 0|--to $to --timeout 0
-tx send: a transaction and options|2|not both|0x02 --to $to
+tx send: a flag of another command|2|takes no --parent|--to "$to" --parent 00
+tx send: value that is no number|2|--value "lots"|--to "$to" --value lots
+tx send: negative value|2|--value "-1"|--to "$to" --value -1
+tx send: value of 2^64|2|--value "18446744073709551616"|--to "$to" --value 18446744073709551616
+tx send: fractional fee|2|--priority-fee|--to "$to" --priority-fee 1.5
+tx send: a nonce with a space|2|--nonce|--to "$to" --nonce ' 1'
+tx send: the largest nonce there is not|2|--nonce|--to "$to" --nonce 18446744073709551615
+tx send: gas in hex without digits|2|--gas "0x"|--to "$to" --gas 0x
+tx send: risk over 10000|2|--risk "10001"|--to "$to" --risk 10001
+tx send: expiry over a day|2|--expires-in|--to "$to" --expires-in 86401
+tx send: KEM over 16 bits|2|--suite|--to "$to" --suite 65536
+tx send: a short asset|2|--asset|--to "$to" --asset 0x12
+tx send: an asset twice|2|--asset|--to "$to" --asset $zeros,$zeros
+tx send: an asset and a comma|2|--asset|--to "$to" --asset $zeros,
+tx send: odd hex data|3|--data|--to "$to" --data 0x123
+tx send: timeout 0|2|--timeout 0|--to "$to" --timeout 0
+tx send: a transaction and options|2|not both|0x02 --to "$to"
 tx send: two transactions|2|one transaction|0x02 0x03
 TABLE
 check 'tx send: not hex' 3 - 'in hex' "$aegis" tx send "${nobody[@]}" nothex
@@ -79,7 +79,7 @@ else
 fi
 for row in "${files[@]}"; do
     IFS='|' read -r file status err <<<"$row"
-    check "tx send --key: $file" "$status" - "$err" "$aegis" tx send "${nobody[@]}" --key "$file" --to $to
+    check "tx send --key: $file" "$status" - "$err" "$aegis" tx send "${nobody[@]}" --key "$file" --to "$to"
     check "batch verify --policy: $file" "$status" - "$err" "$aegis" batch verify nuls --policy "$file"
     check "receipt verify --bundle: $file" "$status" - "$err" "$aegis" receipt verify nuls --bundle "$file"
     [[ $file == nuls ]] || {
