@@ -58,6 +58,7 @@ enum {
     X(TOPICS, "topics", 1, "kinds of events: pool, batch, receipt, comma between (pool,batch)")    \
     X(NOW, "now", 0, "judge evidence at this instant instead of the archived one")                 \
     X(PARENT, "parent", 1, "header digest that the batch must follow")                             \
+    X(GENESIS, "genesis", 1, "genesis of the chain that the batch must belong to")                 \
     X(BUNDLE, "bundle", 1, "file with the node's key bundle, from `aegis keys --out FILE`")        \
     X(THREADS, "threads", 1, "worker threads (one per processor)")                                 \
     X(VERBOSE, "verbose", 0, "print every claim about evidence, not only the failed ones")         \
@@ -201,6 +202,7 @@ int cmd_order(struct cli *cli);
 int cmd_events(struct cli *cli);
 int cmd_keys(struct cli *cli);
 int cmd_keys_new(struct cli *cli);
+int cmd_keys_rotate(struct cli *cli);
 int cmd_tx_make(struct cli *cli);
 int cmd_tx_seal(struct cli *cli);
 int cmd_tx_send(struct cli *cli);

@@ -207,6 +207,14 @@ static int read_expectations(struct cli *cli, struct ag_batch_expect *expect)
         }
         expect->has_parent = true;
     }
+    const char *genesis = cli_value(cli, CLI_OPT_GENESIS, NULL);
+    if (genesis != NULL) {
+        if (ag_hex_decode(genesis, strlen(genesis),
+                          (struct ag_buf){expect->genesis.bytes, AG_HASH_SIZE}) != AG_OK) {
+            return cli_usage(cli, "--genesis is not a digest of 48 bytes in hex");
+        }
+        expect->has_genesis = true;
+    }
     if (cli_has(cli, CLI_OPT_NOW)) {
         expect->now_ms = host->now_ms(host->context);
     }

@@ -62,6 +62,17 @@ int cmd_status(struct cli *cli)
     return cli_simple_call(cli, "aegis_nodeStatus", AG_LITERAL("[]"));
 }
 
+int cmd_keys_rotate(struct cli *cli)
+{
+    struct client *client AG_SCOPED(client_cleanup) = NULL;
+    if (cli->argument_count != 0) {
+        return cli_usage(cli, "takes no argument");
+    }
+    int status = client_open_operator(cli, &client);
+    return status == CLI_DONE ? call_and_print(cli, client, "aegis_rotateKeys", AG_LITERAL("[]"))
+                              : status;
+}
+
 int cmd_order(struct cli *cli)
 {
     static const char *const modes[] = {"risk-aware", "asset-protection", "migration-aware",

@@ -176,13 +176,14 @@ static void put_u64(uint8_t out[8], uint64_t value)
 enum ag_err ag_mempool_nonce_record(const struct ag_mempool *pool, const struct ag_head *head,
                                     struct replay_record *out)
 {
-    uint8_t text[8 + 8 + 1 + 32 + 8];
+    /* Without the key epoch: what was admitted under one epoch must not run again because it was sealed
+     * anew to the next. */
+    uint8_t text[8 + 1 + 32 + 8];
     struct ag_id id;
     put_u64(text, head->chain_id);
-    put_u64(text + 8, head->key_epoch);
-    text[16] = head->sender.kind;
-    memcpy(text + 17, head->sender.id, 32);
-    put_u64(text + 49, head->nonce);
+    text[8] = head->sender.kind;
+    memcpy(text + 9, head->sender.id, 32);
+    put_u64(text + 41, head->nonce);
     AG_TRY(ag_hash_id(AG_TAG_REPLAY, AG_ARRAY_VIEW(text), &id));
     memcpy(out->digest, id.bytes, REPLAY_DIGEST_SIZE);
     out->expires_ms = record_expiry(pool, head);

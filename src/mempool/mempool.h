@@ -113,7 +113,7 @@ struct ag_admission {
  *   in order
  *     ENVELOPE_MISMATCH          head and clear part contradict each other
  *     ENVELOPE_EXPIRED, _FUTURE  expiry passed; too far ahead
- *     ENVELOPE_REPLAY  nonce     this sender, nonce and epoch were admitted before
+ *     ENVELOPE_REPLAY  nonce     this sender and nonce were admitted before, in any epoch
  *     MEMPOOL_SENDER   strikes   the sender has to wait; count: he holds too many
  *     ENVELOPE_KIND              payload kind not run here
  *     ENVELOPE_MISMATCH          a plain transaction asks for a migration's place

@@ -415,7 +415,9 @@ static enum ag_err rotate_keys(struct rpc_request *request)
 {
     AG_TRY(request->core->ops.rotate_keys(request->core->node));
     ag_log(AG_LOG_INFO, "rpc.rotate_keys");
-    ag_json_put_bool(request->out, "result", true);
+    ag_json_object(request->out, "result");
+    ag_json_put_bool(request->out, "rotating", true); /* with the sequencer's next turn */
+    ag_json_end(request->out);
     return AG_OK;
 }
 

@@ -209,6 +209,7 @@ enum ag_err ag_seq_set_order_mode(struct ag_seq *seq, uint8_t mode)
     AG_ENSURE(ag_order_mode_is_known(mode), AG_ERR_ORDER_MODE);
     pthread_mutex_lock(&seq->lock);
     seq->order_mode = mode;
+    seq->status.order_mode = mode; /* who asks at once is told what he chose */
     pthread_mutex_unlock(&seq->lock);
     ag_seq_wake(seq);
     return AG_OK;

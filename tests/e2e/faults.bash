@@ -25,6 +25,16 @@ check 'batch show gives the reason' 0 'excluded: an earlier nonce' - "$aegis" ba
 check 'receipt verify: exclusion' 0 '^verified: exclusion.*excluded: an earlier nonce' - "$aegis" receipt verify exclusion "${node[@]}"
 check_receipt exclusion exclusion
 check 'the promise of before still holds' 0 '^verified: admission' - "$aegis" receipt verify promise "${node[@]}"
+
+# Keys rotate while the node runs, and what is sealed to the new ones is carried as before.
+check 'keys rotate: denied without the token' 4 - 'operator' "$aegis" keys rotate --node "http://127.0.0.1:$port" --dir none
+check 'keys rotate' 0 '^rotating +yes' - "$aegis" keys rotate "${node[@]}"
+sleep 1
+check 'keys new, for after the rotation' 0 '^0x' - "$aegis" keys new rotated
+check 'keys rotate: the next epoch' 0 '^keyEpoch +2' - "$aegis" status "${node[@]}"
+check 'keys rotate: sealed to the new keys' 0 '^outcome +included' - "$aegis" tx send "${node[@]}" --key rotated --to "$to" --wait --quiet
+check 'keys rotate: the batch is of the new epoch' 0 '^keyEpoch +2' - "$aegis" batch show "${node[@]}"
+
 check 'and is a replay now' 3 - REPLAY "$aegis" tx send "${node[@]}" --key bob --to "$to" --nonce 9
 stop_node
 

@@ -21,6 +21,10 @@ check 'batch verify, from standard input' 0 '^verified' - "$aegis" batch verify 
 check_json 'batch verify --json: a reason for every claim' 0 accepted number digest 'claims.*.claim' 'claims.*.result' 'claims.*.reason' \
     'bundleEvidence.claims.*.reason' 'batchEvidence.claims.*.reason' -- "$aegis" batch verify batch1 --dir a --json
 check 'batch verify: batch 2 follows batch 1' 0 '^verified: batch 2,' - "$aegis" batch verify batch2 --dir a --parent "$(digest batch1)"
+genesis=$("$aegis" batch verify batch1 --dir a --json | "$json_get" parent)
+check 'batch verify: batch 2 is of the chain that batch 1 begins' 0 '^ +ok +genesis ' - "$aegis" batch verify batch2 --dir a --genesis "$genesis"
+check 'batch verify: --genesis of another chain' 1 '^ +FAILED +genesis ' - "$aegis" batch verify batch2 --dir a --genesis "$(digest batch1)"
+check 'batch verify: --genesis is no digest' 2 - '48 bytes' "$aegis" batch verify batch2 --dir a --genesis 0x12
 check 'batch verify: batch 1 does not follow itself' 1 '^ +FAILED +parent ' - "$aegis" batch verify batch1 --dir a --parent "$(digest batch1)"
 check_that '... refused in its last line, once' last_line 'refused: batch 1,'
 check 'batch verify: under the policy of other hardware' 1 '^refused: batch 1,' - "$aegis" batch verify batch1 --dir b

@@ -651,7 +651,7 @@ static void refuses_a_nonce_again(void)
     order.head.priority_fee = 1000000; /* another envelope for the same nonce */
     struct ag_admission item = admit_order(pool, &order);
     check_refused(&item, AG_ERR_ENVELOPE_REPLAY, "nonce");
-    /* Another nonce, kind of sender, sender or epoch is another matter. */
+    /* Another nonce, kind of sender or sender is another matter. */
     order = order_of(1, 6);
     CHECK_OK(admit_order(pool, &order).result);
     order = order_of(1, 5);
@@ -660,8 +660,9 @@ static void refuses_a_nonce_again(void)
     order = order_of(2, 5);
     CHECK_OK(admit_order(pool, &order).result);
     order = order_of(1, 5);
-    order.head.key_epoch = order.clear_epoch = 1;
-    CHECK_OK(admit_order(pool, &order).result);
+    order.head.key_epoch = order.clear_epoch = 1; /* another epoch is not */
+    item = admit_order(pool, &order);
+    check_refused(&item, AG_ERR_ENVELOPE_REPLAY, "nonce");
     ag_mempool_close(pool);
 }
 

@@ -394,12 +394,12 @@ static void record_encoding(void)
     struct ag_mempool *pool = open_pool(&config);
     struct ag_vec records;
     struct ag_vec vec = sealed(0x0807060504030201, 0x1112131415161718);
-    uint8_t text[57] = {0, 0, 0, 0, 0, 0, 0x40, 0xc8, 0, 0, 0, 0, 0, 0, 0, 2, 1};
+    uint8_t text[49] = {0, 0, 0, 0, 0, 0, 0x40, 0xc8, 1};
     uint8_t wanted[32];
     struct ag_id id;
     for (unsigned i = 0; i < 8; i++) {
-        text[17 + i] = (uint8_t)(1 + i);
-        text[49 + i] = (uint8_t)(0x11 + i);
+        text[9 + i] = (uint8_t)(1 + i);
+        text[41 + i] = (uint8_t)(0x11 + i);
     }
     CHECK_OK(ag_hash_id(AG_TAG_REPLAY, AG_ARRAY_VIEW(text), &id));
     uint64_t expires_ms = NODE_NOW + 60000 + 2 * config.slack_ms;

@@ -297,7 +297,7 @@ static void test_operator(void)
     CHECK_U64(fixture.fake.status.order_mode, AG_ORDER_RISK_AWARE);
     uint64_t epoch = fixture.fake.status.key_epoch;
     const char *rotate = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"aegis_rotateKeys\"}";
-    CHECK(contains(run_text(&fixture, rotate), "\"result\":true"));
+    CHECK(contains(run_text(&fixture, rotate), "\"rotating\":true"));
     CHECK_U64(fixture.fake.status.key_epoch, epoch + 1);
     drain_count = 0;
     const char *drain = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"aegis_drain\"}";
