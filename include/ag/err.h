@@ -85,7 +85,7 @@ enum ag_err_class {
     X(0x0702, MEMPOOL_SENDER, LIMIT, "too many transactions of one sender")                        \
     X(0x0703, MEMPOOL_RATE, LIMIT, "this source sends faster than its allowance")                  \
     X(0x0704, MEMPOOL_STAMP, LIMIT, "a proof-of-work stamp of more bits is asked for")             \
-    X(0x0705, ENVELOPE_REPLAY, INPUT, "this sender and nonce were accepted before")         \
+    X(0x0705, ENVELOPE_REPLAY, INPUT, "this sender and nonce were accepted before")                \
     X(0x0706, ENVELOPE_EXPIRED, INPUT, "the envelope's expiry has passed")                         \
     X(0x0707, ENVELOPE_FUTURE, INPUT, "the envelope's expiry is too far ahead")                    \
     X(0x0708, ENVELOPE_CHAIN, INPUT, "the envelope is for another chain")                          \

@@ -176,8 +176,8 @@ static void put_u64(uint8_t out[8], uint64_t value)
 enum ag_err ag_mempool_nonce_record(const struct ag_mempool *pool, const struct ag_head *head,
                                     struct replay_record *out)
 {
-    /* Without the key epoch: what was admitted under one epoch must not run again because it was sealed
-     * anew to the next. */
+    /* Without the key epoch: what was admitted under one epoch must not run again because it was
+     * sealed anew to the next. */
     uint8_t text[8 + 1 + 32 + 8];
     struct ag_id id;
     put_u64(text, head->chain_id);
