@@ -99,7 +99,23 @@ static uint64_t checks_ns(struct ag_bytes bytes)
                                   AG_VIEW(&digest), file.mldsa87));
     BENCH_MUST(ag_sig_verify_once(AG_SIG_SLHDSA_SHA2_256S, bundle.slhdsa, AG_TAG_BATCH_SLHDSA,
                                   AG_VIEW(&digest), file.slhdsa));
-    return bench_now_ns() - start_ns + floor_ns(file.entry_count, false);
+    /* Two quotes under one set of collateral: nine P-256 checks, then three. */
+    uint8_t scalar[32] = {1};
+    uint8_t point[65];
+    uint8_t signature[64];
+    struct ag_ecdsa_key *key = NULL;
+    uint64_t spent_ns = bench_now_ns() - start_ns;
+    BENCH_MUST(ag_ecdsa_key_open(AG_ARRAY_VIEW(scalar), &key));
+    BENCH_MUST(ag_ecdsa_public(key, point));
+    BENCH_MUST(ag_ecdsa_sign(key, AG_VIEW(&digest), signature));
+    start_ns = bench_now_ns();
+    for (unsigned i = 0; i < 12; i++) {
+        BENCH_MUST(
+            ag_ecdsa_verify(AG_ARRAY_VIEW(point), AG_VIEW(&digest), AG_ARRAY_VIEW(signature)));
+    }
+    spent_ns += bench_now_ns() - start_ns;
+    ag_ecdsa_key_close(key);
+    return spent_ns + floor_ns(file.entry_count, false);
 }
 
 /* ---- measurements ---------------------------------------------------------------------------- */
@@ -161,7 +177,8 @@ static void verify_cost(struct test_node *node)
     (void)snprintf(
         fields, sizeof(fields),
         "\"transactions\":%d,\"ms\":%.2f,\"ms_min\":%.2f,\"ms_max\":%.2f,\"floor_ms\":%.2f,"
-        "\"floor\":\"1000 recoveries, one ML-DSA-87 and one SLH-DSA check, one thread\","
+        "\"floor\":\"1000 recoveries, one ML-DSA-87, one SLH-DSA and twelve P-256 checks, one "
+        "thread\","
         "\"ratio\":%.3f,\"target\":1.2,\"file_bytes\":%zu",
         BATCH, (double)spent / 1e6, (double)spent_ns[0] / 1e6, (double)spent_ns[RUNS - 1] / 1e6,
         (double)least / 1e6, (double)spent / (double)least, file.size);

@@ -238,7 +238,10 @@ static enum ag_err judge_group(struct ag_seq *seq, struct group *group, uint64_t
             .source = group->submissions[i]->source,
         };
     }
+    uint64_t open_ns = seq->host->monotonic_ns(seq->host->context);
     AG_TRY(ag_mempool_admit(seq->mempool, seq->workers, group->items, group->count, now_ms));
+    open_ns = seq->host->monotonic_ns(seq->host->context) - open_ns;
+    ag_metric_observe_us(AG_METRIC_OPEN_HEAD_US, open_ns / 1000u / group->count);
     read_results(group);
     if (group->accepted_count == 0) {
         return AG_OK;

@@ -9,6 +9,8 @@
 #include "seq/seq_i.h"
 
 #define STORE_FORMAT 1u
+/* Sets of collateral kept parsed: the current one, and the one before for batches in flight. */
+#define COLLATERAL_KEPT 2u
 
 /* ---- hardware, store, keys ------------------------------------------------------------------- */
 
@@ -180,6 +182,7 @@ static enum ag_err open_parts(struct ag_seq *seq, struct ag_fault *fault)
      * between commit and counter is then older than this run. */
     AG_TRY(ag_seq_anchor_again(seq));
     AG_TRY(ag_seq_own_policy(seq));
+    AG_TRY(ag_attest_cache_open(COLLATERAL_KEPT, &seq->cache));
     AG_TRY(ag_seq_identity_renew(seq, now_ms));
     AG_TRY(ag_queue_open(AG_LIMIT_SUBMIT_QUEUE, &seq->submissions));
     AG_TRY(ag_queue_open(AG_LIMIT_SUBMIT_QUEUE + AG_LIMIT_EVENT_QUEUE, &seq->events));
@@ -248,6 +251,7 @@ void ag_seq_close(struct ag_seq *seq)
     }
     close_queues(seq);
     ag_seq_identity_close(&seq->identity);
+    ag_attest_cache_close(seq->cache);
     ag_policy_close(seq->policy);
     ag_exec_close(seq->exec);
     ag_lru_close(seq->pending);

@@ -101,7 +101,8 @@ struct ag_seq {
     struct ag_pool *workers;
     struct ag_mempool *mempool;
     struct ag_exec *exec;
-    struct ag_policy *policy; /* of our own verdict: this program on this hardware */
+    struct ag_attest_cache *cache; /* collateral, parsed and checked once for many batches */
+    struct ag_policy *policy;      /* of our own verdict: this program on this hardware */
     struct ag_arena scratch;
 
     /* Only the sequencer thread writes these. */

@@ -33,7 +33,7 @@ static enum ag_err sign_steps(struct ag_seq *seq, struct flight *flight)
     AG_FAILPOINT("batch.after_attest", AG_ERR_TEE);
 
     start_ns = seq->host->monotonic_ns(seq->host->context);
-    AG_TRY(ag_batch_selfcheck(flight->batch, seq->policy, NULL, &flight->failed_claim));
+    AG_TRY(ag_batch_selfcheck(flight->batch, seq->policy, seq->cache, &flight->failed_claim));
     ag_metric_observe_us(AG_METRIC_SELFCHECK_US, elapsed_us(seq, start_ns));
     return AG_OK;
 }
